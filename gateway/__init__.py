@@ -1,0 +1,1 @@
+"""The service: the only place where policies, synthesis and audit are composed."""

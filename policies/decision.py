@@ -1,0 +1,75 @@
+"""What screening says: findings, and the decision they add up to (pure values, no I/O)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What may happen to a script, ordered from mild to strict: `allow < review < block`."""
+
+    ALLOW = "allow"  # may be spoken and released without a person
+    REVIEW = "review"  # may be spoken; a person decides about release
+    BLOCK = "block"  # must not be spoken
+
+    @property
+    def severity(self) -> int:
+        """Rank of the verdict: 0 for allow, 1 for review, 2 for block."""
+        return (Verdict.ALLOW, Verdict.REVIEW, Verdict.BLOCK).index(self)
+
+
+def strictest(verdicts: list[Verdict]) -> Verdict:
+    """Return the strictest verdict; an empty list means that nothing was found and gives `allow`.
+
+    Callers that could not run a rule must not come here with a shorter list: they raise `ScreeningError`.
+    """
+    return max(verdicts, key=lambda verdict: verdict.severity, default=Verdict.ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range `[start, end)` of characters (Python string indices) in the author's text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a finding is more than an opinion: a dated source that a reviewer can open."""
+
+    claim: str  # the claim as the fact-check words it
+    rating: str  # the publisher's verdict in its own words, for example "False"
+    publisher: str
+    url: str
+    published_on: str  # ISO 8601 date
+    similarity: float  # cosine between the script's sentence and the claim, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that one rule saw."""
+
+    rule: str  # id of the rule in the policy, for example "toxicity"
+    category: str  # closed vocabulary of the rule, for example "threat"
+    verdict: Verdict
+    span: Span
+    score: float  # 0..1; what it means is the rule's to say
+    explanation: str  # plain words for the author and the reviewer; never the script's text
+    view: str = "original"  # which view of the text fired: original, normalised ...
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All findings with the strictest verdict, and everything that made it."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    policy_id: str
+    policy_version: str
+    policy_digest: str  # "sha256:<hex>" of the policy pack in canonical form
+    models: tuple[tuple[str, str], ...]  # (model id, "sha256:<hex>"), sorted
+    script_digest: str  # "sha256:<hex>" of the UTF-8 author's text that was screened
+    coverage: tuple[tuple[str, str], ...]  # (category, "evaluated" | "not_evaluated"), sorted

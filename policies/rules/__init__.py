@@ -1,0 +1,1 @@
+"""One rule per file, named for what it forbids or requires."""

@@ -1,0 +1,1 @@
+"""Third-party engines, one per file; imported lazily and only by the composition root."""

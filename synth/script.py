@@ -1,0 +1,66 @@
+"""The script as a value: speakers, chapters, turns and pauses, and the spoken plan that is screened, hashed and spoken.
+
+The Markdown dialect is read by `parse_script` in `synth/markdown.py`; every part keeps its place in the author's text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One turn's worth of words by one speaker, exactly as they will be spoken."""
+
+    speaker: str  # name as the author wrote it
+    text: str  # what is spoken: single spaces, no markup
+    start: int  # half-open range in the author's text
+    end: int
+    pause_after: float = 0.0  # seconds of silence after it, besides the usual gap
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A titled run of utterances; `title` is shown, not spoken."""
+
+    title: str
+    utterances: tuple[Utterance, ...]
+    title_start: int = 0  # half-open range of the title in the author's text; empty for an untitled opening
+    title_end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole script; `source` is the author's text, untouched."""
+
+    title: str
+    language: str  # BCP 47 primary tag, for example "en"
+    show: str
+    voices: tuple[tuple[str, str], ...]  # (speaker, voice id), in order of first appearance
+    chapters: tuple[Chapter, ...]
+    source: str
+    title_start: int = 0  # half-open range of the title in the author's text
+    title_end: int = 0
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """All utterances in speaking order."""
+        return tuple(utterance for chapter in self.chapters for utterance in chapter.utterances)
+
+    @property
+    def words(self) -> int:
+        """Number of spoken words."""
+        return sum(len(utterance.text.split()) for utterance in self.utterances)
+
+    def plan_digest(self) -> str:
+        """Return "sha256:<hex>" over everything that decides what is heard: voices, words, order and pauses."""
+        plan = {
+            "v": 1,
+            "language": self.language,
+            "voices": [list(pair) for pair in self.voices],
+            "utterances": [[u.speaker, u.text, u.pause_after] for u in self.utterances],
+        }
+        encoded = json.dumps(plan, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return "sha256:" + hashlib.sha256(encoded).hexdigest()

@@ -1,0 +1,52 @@
+"""The voice port and the catalogue of voices that a script may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from synth.audio import Samples
+from synth.errors import VoiceError
+
+
+class Voice(Protocol):
+    """One speaker of one engine.
+
+    Obligations: speaks the whole text or raises `VoiceError`, never drops words silently; same text and seed give the
+    same samples; safe to call from several threads.
+    """
+
+    @property
+    def id(self) -> str:
+        """Catalogue id, for example "hibari-heart"."""
+
+    @property
+    def language(self) -> str:
+        """BCP 47 primary tag of the language that the voice speaks."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of what `speak` returns."""
+
+    @property
+    def version(self) -> str:
+        """Engine, its version and the digest of its weights."""
+
+    def speak(self, text: str, *, seed: int) -> Samples:
+        """Return float32 samples of shape (T,), T > 0, at `sample_rate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceCatalogue:
+    """The voices that this installation allows, by id."""
+
+    voices: Mapping[str, Voice]
+
+    def get(self, voice_id: str) -> Voice:
+        """Return the voice, or raise `VoiceError` naming the ones that are allowed."""
+        try:
+            return self.voices[voice_id]
+        except KeyError:
+            allowed = ", ".join(sorted(self.voices))
+            raise VoiceError(f"voice '{voice_id}' is not allowed here; choose one of: {allowed}") from None

@@ -1,0 +1,100 @@
+"""All settings: frozen, read from `ASSAY_...` variables, refused when they combine into something unsafe."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.errors import SettingsError
+
+DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-2026-11-22"
+DEFAULT_AUDIOSEAL = Path(__file__).parent.parent / "synth" / "weights" / "audioseal"
+DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
+
+
+class Environment(StrEnum):
+    """Where this process runs; production refuses development conveniences."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; each is documented in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="forbid", frozen=True)
+
+    environment: Environment = Field(Environment.DEVELOPMENT, description="`development` or `production`.")
+    home: Path = Field(Path("var"), description="Folder for the SQLite files, blobs, keys and published files.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite files under `home`.")
+    public_url: str = Field("http://127.0.0.1:8400", description="Where listeners and verifiers reach this service.")
+    log_origin: str = Field("localhost/assay-log", description="Name of the audit log in its checkpoints.")
+    organisation: str = Field("Assay development", description="Name printed in certificates and credentials.")
+    policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
+    marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
+    audioseal_weights: Path = Field(DEFAULT_AUDIOSEAL, description="Folder with AudioSeal weights and their card.")
+    disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
+    approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
+    show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")
+    max_script_bytes: int = Field(262_144, gt=0, description="Largest accepted script in bytes (UTF-8).")
+    max_upload_bytes: int = Field(268_435_456, gt=0, description="Largest file accepted for verification, in bytes.")
+    max_upload_seconds: int = Field(14_400, gt=0, description="Longest audio accepted for verification, in seconds.")
+    review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
+    worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
+    torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Settings:
+        if not self.marks:
+            raise ValueError("marks is empty: nothing may be produced without a watermark; set ASSAY_MARKS")
+        unknown = set(self.marks) - {"audioseal", "keyed"}
+        if unknown or len(set(self.marks)) != len(self.marks):
+            raise ValueError(f"marks must name 'audioseal' and 'keyed' at most once each, got {list(self.marks)}")
+        if self.environment is Environment.PRODUCTION:
+            if not self.public_url.startswith("https://"):
+                raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")
+            if self.log_origin.startswith("localhost/"):
+                raise ValueError("production needs its own log_origin, it can never be changed; set ASSAY_LOG_ORIGIN")
+            if not self.disclosure.strip():
+                raise ValueError("production needs the spoken disclosure; set ASSAY_DISCLOSURE")
+        return self
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """URL of the application database."""
+        return self.database_url or f"sqlite:///{(self.home / 'assay.db').resolve()}"
+
+    @property
+    def jobs_url(self) -> str:
+        """URL of the DBOS system database: its own SQLite file, or the same PostgreSQL database (schema `dbos`)."""
+        return self.database_url or f"sqlite:///{(self.home / 'jobs.db').resolve()}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True when the embedded default database is in use."""
+        return self.sqlalchemy_url.startswith("sqlite")
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the private keys and certificates."""
+        return self.home / "keys"
+
+    @property
+    def blobs(self) -> Path:
+        """Folder of content-addressed audio files and manifest stores."""
+        return self.home / "blobs"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment; raises `SettingsError` that names every variable to mend."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # overrides are validated by pydantic itself
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            name = "ASSAY_" + "_".join(str(part) for part in item["loc"]).upper() if item["loc"] else "settings"
+            lines.append(f"{name}: {item['msg']}")
+        raise SettingsError("the settings cannot be used: " + "; ".join(lines)) from error

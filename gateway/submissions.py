@@ -1,0 +1,167 @@
+"""Submissions and what becomes of them: the state machine, and the rows that remember it.
+
+Rows are neither API models nor domain values (SQLModel tables skip validation): `pipeline`, `review` and `publish` write
+them, `api` turns them into schemas.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from audit.store import UtcDateTime
+from gateway.errors import ConflictError
+
+ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32 in lower case: no look-alikes in a spoken id
+ID_LENGTH = 20  # 100 random bits: ids are unguessable and never collide
+
+
+class State(StrEnum):
+    """Where a submission rests."""
+
+    RECEIVED = "received"  # stored, waiting to be screened
+    SCREENED = "screened"  # the policy lets it be spoken
+    PRODUCED = "produced"  # spoken, marked, signed, read back, stored
+    LOGGED = "logged"  # a verified receipt for the clip is stored
+    AWAITING_REVIEW = "awaiting_review"  # a person must decide
+    APPROVED = "approved"  # a person, or the policy, said yes
+    RELEASED = "released"  # public
+    BLOCKED = "blocked"  # the policy forbids it
+    REJECTED = "rejected"  # a person said no
+    FAILED = "failed"  # a named failure; `failure` says which
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.SCREENED, State.BLOCKED, State.FAILED}),
+    State.SCREENED: frozenset({State.PRODUCED, State.FAILED}),
+    State.PRODUCED: frozenset({State.LOGGED, State.FAILED}),
+    State.LOGGED: frozenset({State.AWAITING_REVIEW, State.APPROVED, State.FAILED}),
+    State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.FAILED}),
+    State.APPROVED: frozenset({State.RELEASED, State.FAILED}),
+    State.RELEASED: frozenset(),
+    State.BLOCKED: frozenset(),
+    State.REJECTED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
+TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
+
+
+def new_episode_id() -> str:
+    """Return a fresh id such as "ep_9m3k..."; the submission and its episode share it."""
+    return "ep_" + "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+
+
+class Submission(SQLModel, table=True):
+    """One script and its way through the gate."""
+
+    __table_args__ = (
+        UniqueConstraint("submitter", "idempotency_key"),
+        Index("ix_submission_state_received", "state", "received_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=32)
+    state: str = Field(max_length=32)
+    version: int = 1  # counts transitions, for optimistic locking
+    submitter: str = Field(max_length=64)  # API key id
+    idempotency_key: str | None = Field(default=None, max_length=255)
+    request_digest: str = Field(max_length=80)  # "sha256:<hex>" of the request body, to recognise a changed retry
+    title: str = Field(sa_type=Text)
+    show: str = Field(sa_type=Text)
+    language: str = Field(max_length=35)
+    script: str = Field(sa_type=Text)  # the author's text, untouched
+    script_digest: str = Field(max_length=80)
+    decision: dict[str, object] | None = Field(default=None, sa_column=Column(JSON))
+    failure: str | None = Field(default=None, max_length=64)  # slug, for example "disk-full"
+    failure_detail: str | None = Field(default=None, sa_type=Text)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Clip(SQLModel, table=True):
+    """One stored rendition of an episode; its bytes are a blob named by `sha256`."""
+
+    __table_args__ = (UniqueConstraint("episode_id", "media_type"),)
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    episode_id: str = Field(foreign_key="submission.id", index=True, max_length=32)
+    media_type: str = Field(max_length=64)
+    size: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
+    duration: float  # seconds
+    loudness: float  # LUFS
+    true_peak: float  # dBTP
+    manifest_label: str = Field(index=True, max_length=255)
+    manifest_sha256: str = Field(max_length=64)  # blob that holds the C2PA store
+    marks: list[list[str]] = Field(sa_column=Column(JSON, nullable=False))  # [layer, version] in embedding order
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Timeline(SQLModel, table=True):
+    """What is heard when: cues and chapters of an episode, and how long each stage took."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    cues: list[dict[str, object]] = Field(sa_column=Column(JSON, nullable=False))
+    chapters: list[dict[str, object]] = Field(sa_column=Column(JSON, nullable=False))
+    timings: list[list[object]] = Field(sa_column=Column(JSON, nullable=False))  # [stage, seconds]
+
+
+class EpisodeFingerprint(SQLModel, table=True):
+    """Fingerprint of an episode's sound, to confirm what a mark says."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    version: str = Field(max_length=32)
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class EpisodeReceipt(SQLModel, table=True):
+    """Proof that an event of an episode is in the log, as `.tlog-proof` text."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    purpose: str = Field(primary_key=True, max_length=32)  # "clip", "approval" or "intent"
+    entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
+    text: str = Field(sa_type=Text)
+
+
+class ReviewCase(SQLModel, table=True):
+    """The human part: who holds the case, and what was decided."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    requested_at: datetime = Field(sa_type=UtcDateTime)
+    claimed_by: str | None = Field(default=None, max_length=64)  # API key id
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verdict: str | None = Field(default=None, max_length=16)  # "approve" or "reject"
+    reason: str | None = Field(default=None, sa_type=Text)
+    decided_by: str | None = Field(default=None, max_length=64)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class EpisodeApproval(SQLModel, table=True):
+    """Who said yes; one per episode."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    approver: str = Field(max_length=64)  # "policy" or an API key id
+    reason: str = Field(sa_type=Text)
+    approved_at: datetime = Field(sa_type=UtcDateTime)
+    entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
+
+
+class EpisodeRelease(SQLModel, table=True):
+    """The fact that an episode is public; the primary key makes releasing exactly-once."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    released_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
+
+
+def move(submission: Submission, to: State, *, at: datetime) -> None:
+    """Move a row, locked by the caller's transaction, to its next state; raises `ConflictError` if not allowed."""
+    state = State(submission.state)
+    if to not in TRANSITIONS[state]:
+        raise ConflictError(f"episode {submission.id} is {state.value}, it cannot become {to.value}")
+    submission.state = to.value
+    submission.version += 1
+    submission.changed_at = at

@@ -1,7 +1,7 @@
 """Submissions and what becomes of them: the state machine, and the rows that remember it.
 
-Rows are neither API models nor domain values (SQLModel tables skip validation): `pipeline`, `review` and `publish` write
-them, `api` turns them into schemas.
+Rows are neither API models nor domain values (SQLModel tables skip validation): `pipeline`, `review` and `publish`
+write them, `api` turns them into schemas.
 """
 
 from __future__ import annotations

@@ -157,6 +157,19 @@ class EpisodeRelease(SQLModel, table=True):
     entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
 
 
+class ApiKey(SQLModel, table=True):
+    """A caller's key: its public id and the digest of its secret, which itself is never stored."""
+
+    id: str = Field(primary_key=True, max_length=64)
+    secret_digest: str = Field(max_length=64)  # SHA-256 in hex; a random secret needs no slow hash
+    role: str = Field(max_length=16)  # `gateway.auth.Role`
+    name: str = Field(max_length=100)  # label chosen by the operator, for people
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no expiry when empty
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 def move(submission: Submission, to: State, *, at: datetime) -> None:
     """Move a row, locked by the caller's transaction, to its next state; raises `ConflictError` if not allowed."""
     state = State(submission.state)

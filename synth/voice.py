@@ -10,6 +10,14 @@ from synth.audio import Samples
 from synth.errors import VoiceError
 
 
+@dataclass(frozen=True, slots=True)
+class Unspeakable:
+    """A place in a text that a voice would drop or misread."""
+
+    offset: int  # index into the text that was asked about
+    reason: str  # plain words for the author, for example "the letter 'Ж' (U+0416) is not in this voice's alphabet"
+
+
 class Voice(Protocol):
     """One speaker of one engine.
 
@@ -32,6 +40,9 @@ class Voice(Protocol):
     @property
     def version(self) -> str:
         """Engine, its version and the digest of its weights."""
+
+    def unspeakable(self, text: str) -> Unspeakable | None:
+        """Return the first place in `text` that this voice cannot speak, or None; fast, no synthesis, never raises."""
 
     def speak(self, text: str, *, seed: int) -> Samples:
         """Return float32 samples of shape (T,), T > 0, at `sample_rate`."""

@@ -1,0 +1,150 @@
+"""What signed credentials say about a clip, before signing and after reading (pure values, no I/O).
+
+Standard: Content Credentials, C2PA Technical Specification 2.4. The manifest itself is written and read in
+`synth/manifest.py`; keys and files are the business of the adapter behind the two ports at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ClipVoice:
+    """A voice that speaks in the clip: catalogue id, and the engine with its version and weights."""
+
+    id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipMark:
+    """A watermark in the clip, and how a stranger who decodes it finds the manifest again."""
+
+    layer: str
+    version: str
+    algorithm: str  # soft-binding algorithm name, for example "org.assay-gateway.audioseal.1"
+    value: bytes  # what the mark says, big-endian
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What screening decided before a word was spoken; digests are "sha256:<hex>"."""
+
+    verdict: str  # "allow" or "review"; nothing is ever spoken after "block"
+    decision_id: str  # names the decision in the audit log
+    policy_id: str
+    policy_version: str
+    policy_digest: str
+    script_digest: str  # of the author's text, which itself never enters the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """Everything that we claim about one clip: ids, digests and labels, never the script and never personal data."""
+
+    episode_id: str
+    title: str
+    show: str
+    language: str  # BCP 47 primary tag
+    created_at: datetime  # timezone-aware
+    duration: float  # seconds
+    spoken_disclosure: bool  # the clip itself says aloud that it is synthetic
+    voices: tuple[ClipVoice, ...]  # at least one
+    marks: tuple[ClipMark, ...]  # at least one, in the order of embedding
+    screening: Screening
+    plan_digest: str  # `Script.plan_digest()`: voices, words, order and pauses
+    log_origin: str  # name of the audit log whose entries carry the episode id
+    software_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoftBinding:
+    """A watermark as the manifest names it: algorithm and value."""
+
+    algorithm: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFacts:
+    """Our assertions as found in a manifest; a field is None when it is missing or of the wrong type.
+
+    They are the signer's words: worth as much as `CredentialsReport.state` says.
+    """
+
+    episode_id: str | None
+    show: str | None
+    language: str | None
+    plan_digest: str | None
+    verdict: str | None
+    decision_id: str | None
+    policy_id: str | None
+    policy_version: str | None
+    policy_digest: str | None
+    script_digest: str | None
+    log_origin: str | None
+    spoken_disclosure: bool | None
+    soft_bindings: tuple[SoftBinding, ...]
+
+
+class CredentialsState(StrEnum):
+    """What the credentials in a file are worth."""
+
+    TRUSTED = "trusted"  # intact, and signed by a signer under our own trust anchors
+    VALID = "valid"  # intact, but signed by somebody unknown: never show this as verified
+    INVALID = "invalid"  # there are credentials, and they do not hold for this file
+    ABSENT = "absent"  # there are none, which says nothing about where the file comes from
+
+
+class CredentialsDetail(StrEnum):
+    """Why the state is what it is."""
+
+    INTACT = "intact"  # trusted, without any failure
+    UNKNOWN_SIGNER = "unknown_signer"  # valid: signer is under no anchor of ours, or not allowed to sign claims
+    CONTENT_CHANGED = "content_changed"  # invalid: our signer's manifest is whole, the sound or tags around it are not
+    SIGNER_EXPIRED = "signer_expired"  # invalid: certificate over, and no trusted time-stamp from before
+    BROKEN = "broken"  # invalid: the manifest itself was altered, or its signer is unknown and the content changed
+    UNREADABLE = "unreadable"  # invalid: the file or its manifest is too damaged to be judged
+    NOT_FOUND = "not_found"  # absent: an audio file without a manifest
+    REMOTE_ONLY = "remote_only"  # absent: the file points to a manifest elsewhere, which we never fetch
+    UNSUPPORTED = "unsupported"  # absent: not a container in which we read manifests
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsReport:
+    """What reading the credentials of one file found."""
+
+    state: CredentialsState
+    detail: CredentialsDetail
+    codes: tuple[str, ...] = ()  # C2PA failure codes, sorted
+    signer: str | None = None  # organisation that the signing certificate names
+    certificate_serial: str | None = None  # decimal
+    label: str | None = None  # of the active manifest; identifies it
+    signed_at: datetime | None = None  # only from a trusted time-stamp
+    generator: str | None = None  # "<software> <version>" that wrote the claim
+    facts: ClaimedFacts | None = None  # only when the manifest itself is whole
+
+
+class CredentialsReader(Protocol):
+    """Reads credentials; behind a port because the library is an engine that only the composition root may name.
+
+    Obligations: opens no connection; never raises for a hostile file but reports it; safe to call from several
+    threads and after `fork`.
+    """
+
+    def read(self, data: bytes, media_type: str, *, manifest_store: bytes | None = None) -> CredentialsReport:
+        """Judge the credentials in `data`, or those in `manifest_store` as if they were in it."""
+
+
+class CredentialsSigner(CredentialsReader, Protocol):
+    """Signs clips, and reads them with its own trust anchors; obligations as for reading."""
+
+    def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
+        """Return the signed file and its manifest store as embedded, or raise `CredentialsError`.
+
+        The result has been verified against its own hash. Nothing may touch the bytes afterwards.
+        """

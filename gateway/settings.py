@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gateway.errors import SettingsError
 
 DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-2026-11-22"
 DEFAULT_AUDIOSEAL = Path(__file__).parent.parent / "synth" / "weights" / "audioseal"
+TEST_PREFIX = "ASSAY_TEST_"  # read by the test suite, never by the service
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
 
 
@@ -90,6 +92,14 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment; raises `SettingsError` that names every variable to mend."""
+    known = {f"ASSAY_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("ASSAY_") and not name.startswith(TEST_PREFIX) and name not in known
+    )
+    if unknown:
+        raise SettingsError(f"unknown variables {', '.join(unknown)}; docs/settings.md lists the ones that exist")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # overrides are validated by pydantic itself
     except ValidationError as error:

@@ -1,0 +1,44 @@
+"""The `assay` command: one file per subcommand.
+
+Commands import what they need when they run, so that `assay --help` answers at once: nothing here may import a model
+library, the database or the web framework at module level.
+"""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.apikey import apikey
+from gateway.cli.demo import demo
+from gateway.cli.fsck import fsck
+from gateway.cli.keygen import keygen
+from gateway.cli.log import log
+from gateway.cli.make import make
+from gateway.cli.models import models
+from gateway.cli.policy import policy
+from gateway.cli.serve import serve
+from gateway.cli.terminal import AssayGroup
+from gateway.cli.verify import verify
+from gateway.cli.work import work
+
+
+@click.group(cls=AssayGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="assay-gateway", prog_name="assay")
+def main() -> None:
+    """Screen a script, speak it, mark it, sign it, log it, and release it when it is approved.
+
+    \b
+    Exit codes
+      0  done; for verify: genuine
+      1  something failed, the message says what
+      2  the command line is not right
+      3  refused: the script was blocked, rejected or failed
+      4  waiting for a reviewer
+      5  verify: a copy of a released episode, without its credentials
+      6  verify: altered, or a mark that does not belong to this sound
+      7  verify: nothing of this installation found (which says nothing about who made it)
+    """
+
+
+for command in (demo, serve, work, make, verify, keygen, apikey, models, policy, log, fsck):
+    main.add_command(command)

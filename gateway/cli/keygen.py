@@ -1,0 +1,36 @@
+"""`assay keygen`: the key files of an installation."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.terminal import print_json
+
+
+@click.command()
+@click.option("--renew-claim-signer", is_flag=True, help="Replace the C2PA leaf by a fresh one under the same root.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def keygen(renew_claim_signer: bool, as_json: bool) -> None:
+    """Make the keys that are missing: log key, watermark key, C2PA certificate. Existing keys are never touched."""
+    from datetime import UTC, datetime
+
+    from gateway import keys
+    from gateway.settings import load_settings
+
+    settings = load_settings()
+    files = keys.KeyFiles(settings.keys)
+    now = datetime.now(UTC)
+    if renew_claim_signer:
+        expires = keys.renew_claim_signer(files, at=now)
+        if as_json:
+            print_json({"folder": str(settings.keys), "renewed": "claim-signer", "expires": expires.isoformat()})
+        else:
+            click.echo(f"The C2PA leaf in {settings.keys} is new; it expires on {expires:%Y-%m-%d}.")
+        return
+    made = keys.generate_keys(files, log_origin=settings.log_origin, organisation=settings.organisation, at=now)
+    if as_json:
+        print_json({"folder": str(settings.keys), "made": made})
+    elif made:
+        click.echo(f"Made in {settings.keys}: {', '.join(made)}. Back them up; losing watermark.key loses every mark.")
+    else:
+        click.echo(f"Nothing to do: every key in {settings.keys} is there.")

@@ -1,0 +1,27 @@
+"""`assay work`: a worker without HTTP."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def work() -> None:
+    """Make episodes from the shared database until told to stop (SIGTERM finishes the step in hand)."""
+    import signal
+    import threading
+
+    from gateway.app import build_engine, build_toolchain
+    from gateway.settings import load_settings
+
+    settings = load_settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = build_engine(settings, build_toolchain(settings))
+    engine.launch()
+    click.echo("worker ready", err=True)
+    try:
+        stop.wait()
+    finally:
+        engine.shutdown()

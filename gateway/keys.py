@@ -1,0 +1,154 @@
+"""Key files: made once, never overwritten, and refused when anyone else could read them.
+
+| file | what it is | who needs it |
+|---|---|---|
+| `log.key` | Ed25519 key that signs checkpoints | gateway, worker |
+| `log.vkey` | verifier key of the log | everybody; public |
+| `watermark.key` | 32 random bytes as hex: the secret of the keyed mark | gateway, worker |
+| `claim-signer.key`, `claim-chain.pem` | ES256 key of the C2PA leaf; leaf and issuing CA | worker |
+| `claim-issuer.key`, `claim-issuer.pem` | development CA, renews the leaf under the same root | `assay keygen` |
+| `claim-root.pem` | trust anchor that verifiers load | everybody; public |
+
+The development root's own key is not kept. Production brings its own certificate in the same files.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from audit.checkpoint import LogKey
+from gateway.errors import KeyMaterialError
+from synth.pki import Credential, DevelopmentChain, expires_at, issue_development_chain, renew_leaf
+
+PRIVATE_MODE = 0o600
+WATERMARK_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """Where the key files of one installation lie."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """Path of one key file."""
+        return self.folder / name
+
+    def private(self, name: str) -> bytes:
+        """Read a private file; raises `KeyMaterialError` when it is missing, unreadable or open to others."""
+        path = self.path(name)
+        try:
+            mode = path.stat().st_mode
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise KeyMaterialError(f"key file {path} is missing; run `assay keygen` or restore it") from error
+        except OSError as error:
+            raise KeyMaterialError(f"key file {path} cannot be read ({error.strerror}); check its owner") from error
+        if stat.S_IMODE(mode) & 0o077:
+            raise KeyMaterialError(f"key file {path} can be read by others; run: chmod 600 {path}")
+        return content
+
+    def public(self, name: str) -> bytes:
+        """Read a public file; raises `KeyMaterialError` when it is missing or unreadable."""
+        path = self.path(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise KeyMaterialError(f"{path} cannot be read ({error.strerror}); run `assay keygen`") from error
+
+    def log_key(self) -> LogKey:
+        """The key that signs the log's checkpoints; raises `LogKeyError`."""
+        return LogKey.load(self.path("log.key"))
+
+    def watermark_key(self) -> bytes:
+        """The 32-byte secret of the keyed mark."""
+        try:
+            key = bytes.fromhex(self.private("watermark.key").decode("ascii").strip())
+        except ValueError as error:
+            raise KeyMaterialError(f"{self.path('watermark.key')} is not hexadecimal; restore it") from error
+        if len(key) != WATERMARK_KEY_BYTES:
+            raise KeyMaterialError(f"{self.path('watermark.key')} holds {len(key)} bytes instead of 32; restore it")
+        return key
+
+
+def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: datetime) -> list[str]:
+    """Make every key file that is missing and return the names of those made; existing files are never touched."""
+    try:
+        files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyMaterialError(f"cannot make {files.folder} ({error.strerror}); set ASSAY_HOME") from error
+    made: list[str] = []
+    if not files.path("log.key").exists():
+        LogKey.generate().save(files.path("log.key"))
+        made.append("log.key")
+    _write_public(files, "log.vkey", (files.log_key().verifier(log_origin).vkey + "\n").encode(), made)
+    if not files.path("watermark.key").exists():
+        _write(files, "watermark.key", (secrets.token_hex(WATERMARK_KEY_BYTES) + "\n").encode(), made)
+    if not files.path("claim-signer.key").exists():
+        chain = issue_development_chain(at=at, organisation=organisation)
+        _write(files, "claim-issuer.key", chain.issuing.private_key_pem, made)
+        _write_public(files, "claim-issuer.pem", chain.issuing.certificate_pem, made)
+        _write_public(files, "claim-root.pem", chain.root_certificate_pem, made)
+        _write_public(files, "claim-chain.pem", chain.certificate_chain_pem, made)
+        _write(files, "claim-signer.key", chain.leaf.private_key_pem, made)
+    return made
+
+
+def renew_claim_signer(files: KeyFiles, *, at: datetime) -> datetime:
+    """Replace the development leaf by a fresh one under the same root; returns when the new one expires."""
+    issuing = Credential(files.public("claim-issuer.pem"), files.private("claim-issuer.key"))
+    old = Credential(files.public("claim-chain.pem"), files.private("claim-signer.key"))
+    chain = renew_leaf(DevelopmentChain(files.public("claim-root.pem"), issuing, old), at=at)
+    # A crash between the two renames leaves a key that does not fit its certificate: signing refuses, and running
+    # the renewal again mends it.
+    _replace(files.path("claim-signer.key"), chain.leaf.private_key_pem, PRIVATE_MODE)
+    _replace(files.path("claim-chain.pem"), chain.certificate_chain_pem, 0o644)
+    return expires_at(chain.certificate_chain_pem)
+
+
+def _write(files: KeyFiles, name: str, content: bytes, made: list[str]) -> None:
+    _create(files.path(name), content, PRIVATE_MODE)
+    made.append(name)
+
+
+def _write_public(files: KeyFiles, name: str, content: bytes, made: list[str]) -> None:
+    if not files.path(name).exists():
+        _create(files.path(name), content, 0o644)
+        made.append(name)
+
+
+def _create(path: Path, content: bytes, mode: int) -> None:
+    """Write a new file that is never visible half written; an existing one is an error, keys are not overwritten."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _store(temporary, content, mode)
+        os.link(temporary, path)
+    except OSError as error:
+        reason = "it exists already" if error.errno == errno.EEXIST else error.strerror
+        raise KeyMaterialError(f"cannot write key file {path}: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _store(temporary, content, mode)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise KeyMaterialError(f"cannot replace key file {path}: {error.strerror}") from error
+
+
+def _store(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,65 @@
+"""A verifier that shares no code with the library that signs agrees about our files (Encypher, offline)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synth.pki import DevelopmentChain
+from tests.credentials_samples import FACTS, chain, clip, signer
+
+Verify = Callable[[bytes, str, DevelopmentChain], Mapping[str, Any]]
+
+BOTH = pytest.mark.parametrize("media_type", ["audio/wav", "audio/mpeg"])
+
+
+@pytest.fixture
+def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
+    """The verifier with one root and nothing else, no telemetry, and a home folder of its own to note that in."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    import encypher_c2pa
+
+    def run(data: bytes, media_type: str, certificates: DevelopmentChain) -> Mapping[str, Any]:
+        report: Mapping[str, Any] = encypher_c2pa.verify(
+            data,
+            media_type,
+            trust_pem=certificates.trust_anchors_pem.decode(),
+            no_default_trust=True,
+            strict_conformance=True,
+            telemetry=False,
+            online=False,
+        )
+        return report
+
+    return run
+
+
+@BOTH
+def test_signed_clip_is_trusted_under_our_root_and_conforms(verify: Verify, media_type: str) -> None:
+    certificates = chain()
+    signed, _ = signer(certificates).sign(clip(media_type), media_type, FACTS)
+    report = verify(signed, media_type, certificates)
+    assert report["validation_state"] == "Trusted"
+    assert report["hard_binding"] == "match"
+    assert report["signature"] == "valid"
+    assert report["validation_results"]["failure"] == []
+
+
+@BOTH
+def test_changed_clip_is_found_out(verify: Verify, media_type: str) -> None:
+    certificates = chain()
+    signed, _ = signer(certificates).sign(clip(media_type), media_type, FACTS)
+    report = verify(signed + b"\0", media_type, certificates)
+    assert report["validation_state"] == "Invalid"
+    assert report["hard_binding"] != "match"
+
+
+@BOTH
+def test_clip_is_not_trusted_under_another_root(verify: Verify, media_type: str) -> None:
+    signed, _ = signer(chain()).sign(clip(media_type), media_type, FACTS)
+    report = verify(signed, media_type, chain("Somebody Else"))
+    assert report["validation_state"] != "Trusted"
+    assert report["hard_binding"] == "match"

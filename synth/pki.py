@@ -127,6 +127,8 @@ def _check_period(at: datetime, days: int) -> None:
 
 
 def _subject(organisation: str, country: str, role: str) -> x509.Name:
+    if not organisation.strip():
+        raise CredentialsError("organisation cannot stand in a certificate (it is empty); say who signs")
     try:
         return x509.Name(
             [

@@ -93,10 +93,13 @@ def _matching_algorithm(certificate_chain_pem: bytes, private_key_pem: bytes) ->
     encoding = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*encoding) != leaf.public_key().public_bytes(*encoding):
         raise CredentialsError("the signing key does not belong to the first certificate of the chain; pair them again")
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        by_size = {256: C2paSigningAlg.ES256, 384: C2paSigningAlg.ES384, 521: C2paSigningAlg.ES512}
-        if key.curve.key_size in by_size:
-            return by_size[key.curve.key_size]
+    by_curve = {
+        "secp256r1": C2paSigningAlg.ES256,
+        "secp384r1": C2paSigningAlg.ES384,
+        "secp521r1": C2paSigningAlg.ES512,
+    }
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in by_curve:
+        return by_curve[key.curve.name]
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return C2paSigningAlg.ED25519
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:

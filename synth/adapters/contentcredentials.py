@@ -23,7 +23,7 @@ from typing import Any
 from c2pa import Builder, C2paError, C2paSignerInfo, C2paSigningAlg, Context, Reader, Signer
 from cryptography import x509
 
-from synth.containers import Container, sniff
+from synth.containers import sniff
 from synth.credentials import (
     ClipFacts,
     ClipMark,
@@ -150,12 +150,12 @@ class ContentCredentialsReader:
         """
         del media_type
         container = sniff(data)
-        if container is None:
+        if container is None or (manifest_store is None and not container.embeds):
             return CredentialsReport(CredentialsState.ABSENT, CredentialsDetail.UNSUPPORTED)
         try:
             reader = Reader(container.media_type, io.BytesIO(data), manifest_store, self.context)
-        except (C2paError.ManifestNotFound, C2paError.NotSupported):
-            return CredentialsReport(CredentialsState.ABSENT, _nothing_found(container))
+        except C2paError.ManifestNotFound:
+            return CredentialsReport(CredentialsState.ABSENT, CredentialsDetail.NOT_FOUND)
         except C2paError as error:
             if str(error).startswith("Remote:"):
                 return CredentialsReport(CredentialsState.ABSENT, CredentialsDetail.REMOTE_ONLY)
@@ -243,10 +243,6 @@ def require_certificates(pem: bytes, what: str) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
         raise CredentialsError(f"the {what} hold no PEM certificate ({error}); check the configured file") from error
-
-
-def _nothing_found(container: Container) -> CredentialsDetail:
-    return CredentialsDetail.NOT_FOUND if container.embeds else CredentialsDetail.UNSUPPORTED
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 
+import av
 import numpy as np
-import soundfile
+from numpy.typing import NDArray
 
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.adapters.contentcredentials import ContentCredentialsReader
 from synth.credentials import ClipFacts, ClipMark, ClipVoice, Screening
 from synth.pki import DevelopmentChain, issue_development_chain
-
-FORMATS = {"audio/wav": ("WAV", "PCM_16"), "audio/mpeg": ("MP3", "MPEG_LAYER_III")}
 
 FACTS = ClipFacts(
     episode_id="01JDX7M0Q5W3ZK8N2V4B6C9D1E",
@@ -36,12 +35,27 @@ FACTS = ClipFacts(
 
 
 def clip(media_type: str, *, seconds: float = 2.0, sample_rate: int = 24_000) -> bytes:
-    """Return a file of quiet noise, the same every time."""
-    noise = np.random.default_rng(7).normal(0.0, 0.05, int(seconds * sample_rate)).astype(np.float32)
+    """Return a file of quiet noise, the same every time, in PCM or MP3 at 64 kbit/s."""
+    noise = np.random.default_rng(7).normal(0.0, 0.05, int(seconds * sample_rate))
+    container, codec = {"audio/wav": ("wav", "pcm_s16le"), "audio/mpeg": ("mp3", "libmp3lame")}[media_type]
     target = io.BytesIO()
-    container, subtype = FORMATS[media_type]
-    soundfile.write(target, noise, sample_rate, format=container, subtype=subtype)
+    with av.open(target, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=sample_rate, layout="mono")
+        if codec == "libmp3lame":
+            stream.bit_rate = 64_000
+        frame = av.AudioFrame.from_ndarray((noise * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
+        frame.sample_rate = sample_rate
+        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=sample_rate, frame_size=1152)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            output.mux(stream.encode(part))
+        output.mux(stream.encode(None))
     return target.getvalue()
+
+
+def decode(data: bytes) -> NDArray[np.float64]:
+    """Return the samples of a mono file."""
+    with av.open(io.BytesIO(data)) as container:
+        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]).astype(float)
 
 
 def chain(organisation: str = "Example Radio") -> DevelopmentChain:

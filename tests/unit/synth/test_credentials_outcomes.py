@@ -11,14 +11,13 @@ from pathlib import Path
 import mutagen.id3
 import numpy as np
 import pytest
-import soundfile
 
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.adapters.contentcredentials import ContentCredentialsReader
 from synth.credentials import CredentialsDetail, CredentialsState
 from synth.errors import CredentialsError
 from synth.pki import DevelopmentChain, issue_development_chain
-from tests.credentials_samples import FACTS, chain, clip, signer
+from tests.credentials_samples import FACTS, chain, clip, decode, signer
 
 BOTH = pytest.mark.parametrize("media_type", ["audio/wav", "audio/mpeg"])
 INVALID, ABSENT = CredentialsState.INVALID, CredentialsState.ABSENT
@@ -39,10 +38,6 @@ def signed(gate: ContentCredentialsSigner) -> dict[str, tuple[bytes, bytes]]:
     return {media_type: gate.sign(clip(media_type), media_type, FACTS) for media_type in ("audio/wav", "audio/mpeg")}
 
 
-def samples(data: bytes) -> np.ndarray:
-    return np.asarray(soundfile.read(io.BytesIO(data), dtype="int16")[0])
-
-
 @BOTH
 def test_signed_clip_is_trusted_and_says_whose_it_is(
     gate: ContentCredentialsSigner, signed: dict[str, tuple[bytes, bytes]], media_type: str
@@ -60,7 +55,7 @@ def test_signed_clip_is_trusted_and_says_whose_it_is(
 
 @BOTH
 def test_signing_changes_no_sample(signed: dict[str, tuple[bytes, bytes]], media_type: str) -> None:
-    before, after = samples(clip(media_type)), samples(signed[media_type][0])
+    before, after = decode(clip(media_type)), decode(signed[media_type][0])
     assert len(before) > 0
     np.testing.assert_array_equal(before, after)
 

@@ -50,7 +50,7 @@ def serve_file(request: Request, file: StoredFile, headers: dict[str, str]) -> R
     if len(ranges) == 1:
         common["Content-Range"] = f"bytes {ranges[0].start}-{ranges[0].end - 1}/{file.size}"
         return _respond(request, file, list(ranges), 206, common)
-    return _respond_multipart(request, file, ranges, common)
+    return _respond_multipart(file, ranges, common)
 
 
 def _wanted(request: Request, file: StoredFile) -> tuple[ByteRange, ...] | None:
@@ -91,9 +91,7 @@ def _read_range(stream: BinaryIO, wanted: ByteRange) -> Iterator[bytes]:
         yield chunk
 
 
-def _respond_multipart(
-    request: Request, file: StoredFile, ranges: tuple[ByteRange, ...], headers: dict[str, str]
-) -> Response:
+def _respond_multipart(file: StoredFile, ranges: tuple[ByteRange, ...], headers: dict[str, str]) -> Response:
     boundary = secrets.token_hex(16)
     heads = [
         f"\r\n--{boundary}\r\nContent-Type: {file.media_type}\r\n"

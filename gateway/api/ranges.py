@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -56,6 +57,6 @@ def parse_ranges(header: str, size: int) -> tuple[ByteRange, ...] | None:
     if not ranges:
         raise RangeNotSatisfiableError(f"the file has {size} bytes; no byte that was asked for is in it", size=size)
     ordered = sorted(ranges, key=lambda one: one.start)
-    if any(before.end > after.start for before, after in zip(ordered, ordered[1:], strict=False)):
+    if any(before.end > after.start for before, after in itertools.pairwise(ordered)):
         raise RangeNotSatisfiableError("the byte ranges overlap", size=size)
     return tuple(ranges)

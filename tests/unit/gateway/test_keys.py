@@ -1,0 +1,96 @@
+"""Key files are made once, stay private, and are refused when they cannot be trusted."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from audit.errors import LogKeyError
+from gateway.errors import KeyMaterialError
+from gateway.keys import KeyFiles, generate_keys, renew_claim_signer
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PRIVATE = ("log.key", "watermark.key", "claim-signer.key", "claim-issuer.key")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> KeyFiles:
+    files = KeyFiles(tmp_path / "keys")
+    generate_keys(files, log_origin="gate.example/log", organisation="Example", at=AT)
+    return files
+
+
+def test_every_private_key_is_readable_by_its_owner_only(files: KeyFiles) -> None:
+    for name in PRIVATE:
+        assert stat.S_IMODE(files.path(name).stat().st_mode) == 0o600
+
+
+def test_private_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        files = KeyFiles(tmp_path / "keys")
+        generate_keys(files, log_origin="gate.example/log", organisation="Example", at=AT)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(files.path(name).stat().st_mode) for name in PRIVATE} == {0o600}
+
+
+def test_existing_keys_are_never_touched(files: KeyFiles) -> None:
+    before = {path.name: path.read_bytes() for path in files.folder.iterdir()}
+    assert generate_keys(files, log_origin="gate.example/log", organisation="Example", at=AT) == []
+    assert {path.name: path.read_bytes() for path in files.folder.iterdir()} == before
+
+
+def test_only_what_is_missing_is_made(files: KeyFiles) -> None:
+    files.path("watermark.key").unlink()
+    made = generate_keys(files, log_origin="gate.example/log", organisation="Example", at=AT)
+    assert made == ["watermark.key"]
+
+
+def test_no_temporary_file_is_left_behind(files: KeyFiles) -> None:
+    assert [path.name for path in files.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_missing_key_is_named_with_its_remedy(files: KeyFiles) -> None:
+    files.path("watermark.key").unlink()
+    with pytest.raises(KeyMaterialError, match=r"watermark\.key is missing; run `assay keygen`"):
+        files.watermark_key()
+
+
+def test_a_key_that_others_can_read_is_refused(files: KeyFiles) -> None:
+    files.path("watermark.key").chmod(0o640)
+    with pytest.raises(KeyMaterialError, match="chmod 600"):
+        files.watermark_key()
+
+
+def test_a_log_key_that_others_can_read_is_refused(files: KeyFiles) -> None:
+    files.path("log.key").chmod(0o644)
+    with pytest.raises(LogKeyError, match="chmod 600"):
+        files.log_key()
+
+
+@pytest.mark.parametrize("content", [b"", b"abcd\n", b"not hexadecimal at all\n", b"\xff\xfe", b"00" * 33])
+def test_a_damaged_watermark_key_is_refused(files: KeyFiles, content: bytes) -> None:
+    files.path("watermark.key").write_bytes(content)
+    with pytest.raises(KeyMaterialError, match="restore it"):
+        files.watermark_key()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(KeyMaterialError, match="ASSAY_HOME"):
+        generate_keys(KeyFiles(tmp_path / "file" / "keys"), log_origin="g.example/l", organisation="Example", at=AT)
+
+
+def test_renewal_keeps_the_root_and_replaces_the_leaf(files: KeyFiles) -> None:
+    root, chain = files.public("claim-root.pem"), files.public("claim-chain.pem")
+    later = datetime(2026, 12, 22, tzinfo=UTC)
+    expires = renew_claim_signer(files, at=later)
+    assert files.public("claim-root.pem") == root
+    assert files.public("claim-chain.pem") != chain
+    assert expires > later
+    assert stat.S_IMODE(files.path("claim-signer.key").stat().st_mode) == 0o600

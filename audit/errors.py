@@ -5,6 +5,10 @@ class AuditError(Exception):
     """Base of all errors raised by this package; the message says what, why and what to do."""
 
 
+class EventError(AuditError):
+    """An event cannot be logged, or the bytes of an entry are not the canonical form of a known event."""
+
+
 class ProofError(AuditError):
     """An inclusion or consistency proof does not verify."""
 
@@ -19,3 +23,7 @@ class LogDivergedError(AuditError):
 
 class LogKeyError(AuditError):
     """The log's signing key is missing or cannot be used."""
+
+
+class AppendOnlyError(AuditError):
+    """The database lacks a guard that refuses changes to rows of the log."""

@@ -6,6 +6,7 @@ script's text and never personal data, because an entry can not be taken out aga
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from enum import StrEnum
 
 import rfc8785
 
-from audit.errors import AuditError
+from audit.errors import EventError
 
 Fact = str | int | float | bool | None | list["Fact"] | dict[str, "Fact"]
 
 MAX_ENTRY_BYTES = 65_535  # a tlog-tiles entry bundle stores the length in 16 bits
+MAX_NAME_CHARACTERS = 255  # of a subject or an actor: they are ids, and the subject is indexed
 
 
 class EventKind(StrEnum):
@@ -51,10 +53,15 @@ class Event:
     def canonical(self) -> bytes:
         """Return the RFC 8785 bytes of the event, at most `MAX_ENTRY_BYTES`; time is UTC with microseconds.
 
-        Raises `AuditError` for a naive time, a value that JSON cannot hold, or an entry that is too long.
+        Raises `EventError` for a naive time, a subject or actor that is no id, a value that JSON cannot hold, or an
+        entry that is too long.
         """
         if self.at.tzinfo is None:
-            raise AuditError("event time has no time zone; pass an aware datetime")
+            raise EventError("event time has no time zone; pass an aware datetime")
+        for label, name in (("subject", self.subject), ("actor", self.actor)):
+            # Control characters would be refused by PostgreSQL's text type, after the entry was hashed.
+            if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+                raise EventError(f"event {label} must be an id of 1 to {MAX_NAME_CHARACTERS} printable characters")
         document = {
             "v": 1,
             "kind": self.kind.value,
@@ -65,8 +72,32 @@ class Event:
         }
         try:
             encoded = rfc8785.dumps(document)
-        except rfc8785.CanonicalizationError as error:
-            raise AuditError(f"event {self.kind} holds a value that JSON cannot carry: {error}") from error
+        except (rfc8785.CanonicalizationError, RecursionError) as error:
+            raise EventError(f"event {self.kind} holds a value that JSON cannot carry: {error}") from error
         if len(encoded) > MAX_ENTRY_BYTES:
-            raise AuditError(f"event {self.kind} is {len(encoded)} bytes, more than {MAX_ENTRY_BYTES}; log digests")
+            raise EventError(f"event {self.kind} is {len(encoded)} bytes, more than {MAX_ENTRY_BYTES}; log digests")
         return encoded
+
+
+def parse_event(leaf: bytes) -> Event:
+    """Read an event back from the bytes of an entry, and insist that they are its canonical form.
+
+    Raises `EventError` for anything that `Event.canonical` would not have written byte for byte.
+    """
+    try:
+        document = json.loads(leaf)
+        if not isinstance(document, dict) or not isinstance(document["facts"], dict):
+            raise TypeError("an event is an object with an object of facts")
+        event = Event(
+            kind=EventKind(document["kind"]),
+            at=datetime.fromisoformat(document["at"]),
+            subject=document["subject"],
+            actor=document["actor"],
+            facts=document["facts"],
+        )
+        canonical = event.canonical()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise EventError(f"the entry is not an event of a known kind: {error}") from error
+    if canonical != leaf:
+        raise EventError("the entry is not in canonical form, so no event could have written it")
+    return event

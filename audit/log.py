@@ -1,0 +1,245 @@
+"""The log: append events inside the caller's transaction, sign checkpoints, prove and check.
+
+Order of things, and what a crash between them costs:
+
+1. `append` inserts the entry and moves the head in the caller's transaction, together with the state that it records.
+   Rolled back or crashed: neither has happened.
+2. `seal` signs the head and stores the checkpoint in one transaction. Nobody may see the checkpoint before the commit:
+   a rolled-back checkpoint that was shown around would contradict a later one.
+3. `published.write_checkpoint_file` shows it, after the commit. Crashed before: the next one covers more.
+
+This object keeps no state besides its name and key; the database's head row orders all writers. Errors of the database
+itself pass through unchanged, because the session and its retries belong to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from audit import merkle
+from audit.checkpoint import Checkpoint, LogKey, Verifier, parse_and_verify, sign_checkpoint
+from audit.errors import EventError, LogDivergedError, ProofError
+from audit.event import Event, parse_event
+from audit.published import read_checkpoint_file, write_checkpoint_file
+from audit.receipt import Receipt, verify_receipt
+from audit.store import (
+    CHECKPOINTS,
+    ENTRIES,
+    TILE_HASHES,
+    StoredNodes,
+    advance_head,
+    complete_tile,
+    read_entries,
+    read_head,
+    read_leaf_hashes,
+)
+
+__all__ = ["Log", "LoggedEvent", "Receipt", "verify_receipt", "write_checkpoint_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event and its place in the log; `leaf` is what a receipt for it proves."""
+
+    index: int
+    event: Event
+    leaf: bytes
+
+
+class Log:
+    """One log: `origin` names it to the world, `key` signs its checkpoints."""
+
+    def __init__(self, *, origin: str, key: LogKey) -> None:
+        self.origin = origin
+        self.verifier: Verifier = key.verifier(origin)  # refuses an origin that cannot name a key
+        self._key = key
+
+    def append(self, session: Session, event: Event) -> int:
+        """Add one event and return its index; see `append_all`."""
+        return self.append_all(session, (event,))[0]
+
+    def append_all(self, session: Session, events: Sequence[Event]) -> list[int]:
+        """Add events in order to the caller's open transaction and return their indexes; never commits.
+
+        Locks the head until the transaction ends, so lock your own rows before and append last. Raises `EventError`
+        for an event that cannot be logged and `LogDivergedError` for a head that contradicts itself; then roll back.
+        """
+        leaves = [event.canonical() for event in events]
+        if not leaves:
+            return []
+        frontier = read_head(session, lock=True)
+        old_size, rows = frontier.size, []
+        for event, leaf in zip(events, leaves, strict=True):
+            hashed = merkle.leaf_hash(leaf)
+            rows.append(
+                {
+                    "idx": frontier.size,
+                    "leaf": leaf,
+                    "leaf_hash": hashed,
+                    "kind": event.kind.value,
+                    "subject": event.subject,
+                    "at": event.at,
+                }
+            )
+            frontier = frontier.append(hashed)
+        session.execute(insert(ENTRIES), rows)
+        for tile in range(old_size // TILE_HASHES, frontier.size // TILE_HASHES):
+            hashes = read_leaf_hashes(session, start=tile * TILE_HASHES, end=(tile + 1) * TILE_HASHES)
+            if len(hashes) != TILE_HASHES:
+                raise LogDivergedError(f"entries are missing before {frontier.size}; run fsck")
+            complete_tile(session, level=0, idx=tile, hashes=hashes)
+        advance_head(session, old_size=old_size, frontier=frontier)
+        return list(range(old_size, frontier.size))
+
+    def seal(self, session: Session, *, at: datetime) -> Checkpoint:
+        """Sign the head, store the checkpoint in the caller's transaction and return it; show it only after commit.
+
+        Where nothing was added since the newest checkpoint, returns that one.
+
+        1. Hold off all writers.
+        2. The stored tree must still begin with the newest signed one.
+        3. The entries since then, hashed again from their bytes, must give the head's root.
+        4. Sign and store.
+
+        Raises `LogDivergedError` or `CheckpointError`, and signs nothing then.
+        """
+        # 1.
+        frontier = read_head(session, lock=True)
+        # 2.
+        newest = self.latest_checkpoint(session)
+        self._require_beginning(session, newest, frontier)
+        if newest is not None and newest.size == frontier.size:
+            return newest
+        # 3.
+        self._require_entries(session, start=newest.size if newest else 0, frontier=frontier)
+        # 4.
+        checkpoint = sign_checkpoint(origin=self.origin, size=frontier.size, root=frontier.root(), key=self._key)
+        session.execute(
+            insert(CHECKPOINTS).values(size=checkpoint.size, root=checkpoint.root, note=checkpoint.note, created=at)
+        )
+        return checkpoint
+
+    def latest_checkpoint(self, session: Session) -> Checkpoint | None:
+        """Return the newest stored checkpoint with its signature verified, or None if nothing was sealed yet.
+
+        Raises `CheckpointError` if it was not signed by this log's key, `LogDivergedError` if its row was edited.
+        """
+        row = session.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.size.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        checkpoint = parse_and_verify(row.note, origin=self.origin, verifiers=(self.verifier,))
+        if (checkpoint.size, checkpoint.root) != (row.size, bytes(row.root)):
+            raise LogDivergedError(f"the stored checkpoint of size {row.size} is not what was signed; run fsck")
+        return checkpoint
+
+    def prove(self, session: Session, index: int, checkpoint: Checkpoint | None = None) -> Receipt:
+        """Return a receipt for entry `index` under `checkpoint`, by default the newest; it has been verified.
+
+        Raises `ProofError` if no checkpoint covers the entry yet, and `LogDivergedError` if the stored log does not
+        lead to the signed root.
+        """
+        checkpoint = self._covering(session, index, checkpoint)
+        leaf = session.execute(select(ENTRIES.c.leaf).where(ENTRIES.c.idx == index)).scalar_one_or_none()
+        if leaf is None:
+            raise LogDivergedError(f"entry {index} was signed but is not stored; run fsck")
+        path = merkle.inclusion_proof(index, checkpoint.size, StoredNodes(session))
+        receipt = Receipt(index, bytes(leaf), path, checkpoint.note)
+        try:
+            verify_receipt(receipt, leaf=receipt.leaf, origin=self.origin, verifier=self.verifier)
+        except ProofError as error:
+            raise LogDivergedError(f"entry {index} does not lead to the signed root; run fsck") from error
+        return receipt
+
+    def prove_consistency(self, session: Session, *, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """Return the hashes that connect the trees of two sizes; raises `ProofError` if the log is shorter."""
+        if new_size > read_head(session).size:
+            raise ProofError(f"the log does not have {new_size} entries yet")
+        return merkle.consistency_proof(old_size, new_size, StoredNodes(session))
+
+    def events_for(self, session: Session, subject: str) -> list[LoggedEvent]:
+        """Return all events of `subject` in log order; raises `LogDivergedError` if an entry is not an event."""
+        rows = session.execute(
+            select(ENTRIES.c.idx, ENTRIES.c.leaf).where(ENTRIES.c.subject == subject).order_by(ENTRIES.c.idx)
+        )
+        events = []
+        for row in rows:
+            leaf = bytes(row.leaf)
+            try:
+                events.append(LoggedEvent(row.idx, parse_event(leaf), leaf))
+            except EventError as error:
+                raise LogDivergedError(f"entry {row.idx} is not an event: {error}; run fsck") from error
+        return events
+
+    def check_not_forked(self, session: Session) -> Checkpoint | None:
+        """Check that the stored log still begins with the newest stored checkpoint, and return it; for start-up.
+
+        Costs O(log n) and does not read old entries: `fsck` does. Raises `LogDivergedError` or `CheckpointError`.
+        """
+        newest = self.latest_checkpoint(session)  # before the head: what comes in between only makes the head larger
+        self._require_beginning(session, newest, read_head(session))
+        return newest
+
+    def check_against_published(self, session: Session, path: Path) -> Checkpoint | None:
+        """Check that the stored log begins with the checkpoint in the file at `path`, and return that; for start-up.
+
+        Finds what `check_not_forked` cannot: a database that was rolled back as a whole, checkpoints included. No file
+        means that nothing was published yet. Raises `LogDivergedError` or `CheckpointError`.
+        """
+        note = read_checkpoint_file(path)
+        if note is None:
+            return None
+        published = parse_and_verify(note, origin=self.origin, verifiers=(self.verifier,))
+        newest = self.latest_checkpoint(session)
+        if newest is None or newest.size < published.size:
+            known = "none" if newest is None else f"one of size {newest.size}"
+            raise LogDivergedError(
+                f"a checkpoint of size {published.size} was published, but the newest stored is {known}: "
+                "the database was rolled back; restore the missing entries before anything is signed"
+            )
+        self._require_beginning(session, published, read_head(session))
+        return published
+
+    def _covering(self, session: Session, index: int, checkpoint: Checkpoint | None) -> Checkpoint:
+        if checkpoint is None:
+            checkpoint = self.latest_checkpoint(session)
+        if checkpoint is None:
+            raise ProofError("the log has no checkpoint yet; seal it first")
+        if not 0 <= index < checkpoint.size:
+            raise ProofError(
+                f"the checkpoint of size {checkpoint.size} does not cover entry {index}; seal the log first"
+            )
+        return checkpoint
+
+    def _require_beginning(self, session: Session, checkpoint: Checkpoint | None, frontier: merkle.Frontier) -> None:
+        """Insist that the stored tree ends at `frontier` and begins with `checkpoint`."""
+        nodes = StoredNodes(session)
+        if merkle.frontier_at(frontier.size, nodes) != frontier:
+            raise LogDivergedError(f"the stored tree does not end in the head of size {frontier.size}; run fsck")
+        if checkpoint is None:
+            return
+        if frontier.size < checkpoint.size:
+            raise LogDivergedError(
+                f"the log has {frontier.size} entries, but {checkpoint.size} were signed: it was cut short or restored "
+                "from an old copy; restore the missing entries before anything is signed"
+            )
+        if merkle.range_root(0, checkpoint.size, nodes) != checkpoint.root:
+            raise LogDivergedError(
+                f"the first {checkpoint.size} entries are not those that were signed; run fsck to find the first change"
+            )
+
+    def _require_entries(self, session: Session, *, start: int, frontier: merkle.Frontier) -> None:
+        """Insist that the entries from `start` on, hashed from their bytes, lead to `frontier`."""
+        derived = merkle.frontier_at(start, StoredNodes(session))
+        for entry in read_entries(session, start=start, end=frontier.size):
+            hashed = merkle.leaf_hash(entry.leaf)
+            if entry.index != derived.size or hashed != entry.leaf_hash:
+                raise LogDivergedError(f"entry {derived.size} is missing or was changed; run fsck")
+            derived = derived.append(hashed)
+        if derived != frontier:
+            raise LogDivergedError(f"the entries do not give the head's root at size {frontier.size}; run fsck")

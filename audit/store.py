@@ -1,0 +1,288 @@
+"""Rows of the log: entries, tiles of the Merkle tree, the head, and checkpoints (tables, not values).
+
+Entries hold the exact bytes that were hashed. Tiles keep 256 hashes each, as C2SP tlog-tiles lays them out: a level-0
+tile holds leaf hashes and is written when it is full; a hash on the level above is the root of a full tile below. Any
+node of the tree is therefore a few tiles away, and a proof costs O(log n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    TypeDecorator,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+from sqlmodel import Field, SQLModel
+
+from audit.errors import LogDivergedError, ProofError
+from audit.event import MAX_ENTRY_BYTES, MAX_NAME_CHARACTERS
+from audit.guards import append_only_ddl, assert_append_only
+from audit.merkle import HASH_BYTES, Frontier, complete_root, split_hashes
+
+__all__ = [
+    "CheckpointRow",
+    "EntryRow",
+    "HeadRow",
+    "StoredNodes",
+    "TileRow",
+    "UtcDateTime",
+    "append_only_ddl",
+    "assert_append_only",
+    "complete_tile",
+]
+
+# Constraints need names that a migration can refer to. The convention must stand before the first table is declared,
+# so every module that declares tables imports this one first.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+TILE_HEIGHT = 8  # levels of the tree in one tile
+TILE_HASHES = 1 << TILE_HEIGHT
+TILE_BYTES = TILE_HASHES * HASH_BYTES
+
+PAGE_ENTRIES = 500  # rows read at a time: at most 32 MiB of leaves, usually a few hundred KiB
+
+INDEX_TYPE = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER of 64 bits
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time: aware in Python, UTC in the database, whatever the database does with time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Refuse naive times with `ValueError` and store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs a time zone; pass an aware datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return UTC; SQLite hands back what was stored without its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class EntryRow(SQLModel, table=True):
+    """One entry; `kind`, `subject` and `at` repeat what the leaf says, for look-up only."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        CheckConstraint("idx >= 0", "index"),
+        CheckConstraint(f"length(leaf) <= {MAX_ENTRY_BYTES}", "leaf"),
+        CheckConstraint(f"length(leaf_hash) = {HASH_BYTES}", "leaf_hash"),
+    )
+
+    idx: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
+    leaf: bytes = Field(sa_type=LargeBinary)
+    leaf_hash: bytes = Field(sa_type=LargeBinary)
+    kind: str = Field(max_length=64)
+    subject: str = Field(max_length=MAX_NAME_CHARACTERS, index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TileRow(SQLModel, table=True):
+    """Up to 256 neighbouring hashes of tree level `level * 8`; at level 0 only full tiles are stored."""
+
+    __tablename__ = "audit_tile"
+    __table_args__ = (CheckConstraint(f"length(hashes) BETWEEN {HASH_BYTES} AND {TILE_BYTES}", "hashes"),)
+
+    level: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    idx: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
+    hashes: bytes = Field(sa_type=LargeBinary)
+
+
+class HeadRow(SQLModel, table=True):
+    """The one row that every append locks first: size, root and frontier of the log."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", "one_row"), CheckConstraint("size >= 0", "size"))
+
+    id: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    size: int = Field(sa_type=BigInteger)
+    root: bytes = Field(sa_type=LargeBinary)
+    frontier: bytes = Field(sa_type=LargeBinary)
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A checkpoint that the log has signed; it can never be unsaid."""
+
+    __tablename__ = "audit_checkpoint"
+
+    size: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
+    root: bytes = Field(sa_type=LargeBinary)
+    note: str
+    created: datetime = Field(sa_type=UtcDateTime)
+
+
+ENTRIES = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel's stubs do not know the attribute
+TILES = TileRow.__table__  # type: ignore[attr-defined]
+HEAD = HeadRow.__table__  # type: ignore[attr-defined]
+CHECKPOINTS = CheckpointRow.__table__  # type: ignore[attr-defined]
+
+
+def read_head(session: Session, *, lock: bool = False) -> Frontier:
+    """Return the stored frontier, checked against the stored root.
+
+    `lock` holds every other writer off until the transaction ends: PostgreSQL locks the row; on SQLite the engine must
+    begin transactions IMMEDIATE. Raises `LogDivergedError` if the row is missing or contradicts itself.
+    """
+    statement = select(HEAD.c.size, HEAD.c.root, HEAD.c.frontier).where(HEAD.c.id == 1)
+    row = session.execute(statement.with_for_update() if lock else statement).one_or_none()
+    if row is None:
+        raise LogDivergedError("the log has no head row; run the database migrations, then fsck")
+    try:
+        frontier = Frontier.decode(row.size, bytes(row.frontier))
+    except ProofError as error:
+        raise LogDivergedError(f"the head contradicts itself: {error}; run fsck") from error
+    if frontier.root() != bytes(row.root):
+        raise LogDivergedError(f"the head's root at size {row.size} is not the root of its frontier; run fsck")
+    return frontier
+
+
+def advance_head(session: Session, *, old_size: int, frontier: Frontier) -> None:
+    """Move the head from `old_size` to `frontier`; raises `LogDivergedError` if another writer was there first."""
+    statement = (
+        update(HEAD)
+        .where(HEAD.c.id == 1, HEAD.c.size == old_size)
+        .values(size=frontier.size, root=frontier.root(), frontier=frontier.encode())
+    )
+    if session.connection().execute(statement).rowcount != 1:
+        raise LogDivergedError(
+            f"the head moved on from {old_size} while its lock was held; on SQLite, begin transactions IMMEDIATE"
+        )
+
+
+def complete_tile(session: Session, *, level: int, idx: int, hashes: Sequence[bytes]) -> None:
+    """Store a full tile's root one level up, and so on where that fills a tile; a level-0 tile is stored itself."""
+    if level == 0:
+        session.execute(insert(TILES).values(level=0, idx=idx, hashes=b"".join(hashes)))
+    root = complete_root(hashes)
+    parent, position = divmod(idx, TILE_HASHES)
+    if position == 0:
+        session.execute(insert(TILES).values(level=level + 1, idx=parent, hashes=root))
+        return
+    here = (TILES.c.level == level + 1) & (TILES.c.idx == parent)
+    stored = session.execute(select(TILES.c.hashes).where(here)).scalar_one_or_none()
+    if stored is None or len(stored) != position * HASH_BYTES:
+        raise LogDivergedError(f"tile {parent} of level {level + 1} does not hold {position} hashes; run fsck")
+    grown = bytes(stored) + root
+    session.execute(update(TILES).where(here).values(hashes=grown))
+    if len(grown) == TILE_BYTES:
+        complete_tile(session, level=level + 1, idx=parent, hashes=split_hashes(grown))
+
+
+class StoredNodes:
+    """Reads nodes of the tree from tiles and, at the unfinished right edge, from entries; remembers what it read.
+
+    Use one per proof: it trusts that rows do not change under it, which holds for one transaction of an append-only
+    log. Calling it raises `LogDivergedError` where the store lacks a node.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tiles: dict[tuple[int, int], tuple[bytes, ...]] = {}
+
+    def __call__(self, level: int, index: int) -> bytes:
+        """Return the root of the complete subtree `(level, index)`."""
+        tile_level, height = divmod(level, TILE_HEIGHT)
+        first = index << height
+        tile, offset = divmod(first, TILE_HASHES)
+        hashes = self._tile(tile_level, tile)[offset : offset + (1 << height)]
+        if len(hashes) != 1 << height:
+            raise LogDivergedError(f"the store lacks node {index} of tree level {level}; run fsck")
+        return complete_root(hashes)
+
+    def _tile(self, level: int, idx: int) -> tuple[bytes, ...]:
+        known = self._tiles.get((level, idx))
+        if known is None:
+            known = self._tiles[level, idx] = self._read(level, idx)
+        return known
+
+    def _read(self, level: int, idx: int) -> tuple[bytes, ...]:
+        stored = self._session.execute(
+            select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.idx == idx)
+        ).scalar_one_or_none()
+        if stored is not None or level:
+            return split_hashes(bytes(stored or b""))
+        return read_leaf_hashes(self._session, start=idx * TILE_HASHES, end=(idx + 1) * TILE_HASHES)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """One entry as the database holds it, unverified."""
+
+    index: int
+    leaf: bytes
+    leaf_hash: bytes
+    kind: str
+    subject: str
+    at: datetime
+
+
+def read_entries(session: Session, *, start: int, end: int) -> Iterator[StoredEntry]:
+    """Yield the entries with `start <= index < end` in order, as many as there are, holding few at a time."""
+    while start < end:
+        page = session.execute(
+            select(ENTRIES)
+            .where(ENTRIES.c.idx >= start, ENTRIES.c.idx < end)
+            .order_by(ENTRIES.c.idx)
+            .limit(PAGE_ENTRIES)
+        ).all()
+        for row in page:
+            yield StoredEntry(row.idx, bytes(row.leaf), bytes(row.leaf_hash), row.kind, row.subject, row.at)
+        if len(page) < PAGE_ENTRIES:
+            return
+        start = page[-1].idx + 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """One checkpoint as the database holds it, unverified."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+def read_checkpoints(session: Session) -> Iterator[StoredCheckpoint]:
+    """Yield all checkpoints by rising size, holding few at a time."""
+    after = -1
+    while True:
+        larger = select(CHECKPOINTS).where(CHECKPOINTS.c.size > after).order_by(CHECKPOINTS.c.size).limit(PAGE_ENTRIES)
+        page = session.execute(larger).all()
+        for row in page:
+            yield StoredCheckpoint(row.size, bytes(row.root), row.note)
+        if len(page) < PAGE_ENTRIES:
+            return
+        after = page[-1].size
+
+
+def read_leaf_hashes(session: Session, *, start: int, end: int) -> tuple[bytes, ...]:
+    """Return the stored leaf hashes of the entries `[start, end)`, as many as there are."""
+    rows = session.execute(
+        select(ENTRIES.c.leaf_hash).where(ENTRIES.c.idx >= start, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
+    )
+    return tuple(bytes(row.leaf_hash) for row in rows)

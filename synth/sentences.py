@@ -48,9 +48,15 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
 
 
 def _cut(text: str, cuts: list[int]) -> tuple[str, ...]:
-    parts = []
+    """Cut `text` at `cuts`, but never leave a part without a word: an engine would refuse it."""
+    parts: list[str] = []
     start = 0
     for cut in cuts:
-        parts.append(text[start:cut])
-        start = cut + 1
+        if _has_word(text[start:cut]) and _has_word(text[cut:]):
+            parts.append(text[start:cut])
+            start = cut + 1
     return (*parts, text[start:])
+
+
+def _has_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)

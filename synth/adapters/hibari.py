@@ -35,8 +35,8 @@ BINS = 601  # of the spectra that the network returns, 20 Hz apart
 UNVOICED_BELOW = np.float32(40.0)  # Hz; the engine's own threshold
 MISSING_BINS_DROP = np.float32(6.0)  # natural log, 52 dB, for bins that a lowered envelope leaves without a source
 
-# What the engine reads aloud or takes as punctuation. Everything else it drops without an error, above all other scripts.
-_LETTERS = "A-Za-zÀ-ÇÉÊÌ-ÏÑ-ÖØÚÜß-ïñ-öø-üýÿāăąćČčďĐđēėęěğīŁłńňōőŒœřŚśŞşŠšťūůűźŻżŽž"
+# What the engine reads aloud or takes as punctuation; anything else, above all other scripts, it drops in silence.
+_LETTERS = "A-Za-zÀ-ÇÉÊÌ-ÏÑ-ÖØÚÜß-ïñ-öø-üýÿāăąćČčďĐđēėęěğīŁłńňōőŒœřŚśŞşŠšťūůźŻżŽž"
 _OUTSIDE = re.compile(rf"[^{_LETTERS}0-9 .,;:!?…'\"‘’“”()–—/%&+=@#°×÷½¼¾²³§©¢$£€¥-]")
 _LOOSE_CURRENCY = re.compile(r"[$£€¥](?![0-9])")
 _NUMBER = re.compile(r"[0-9][0-9,]*")

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
+from gateway.db import Database
 from gateway.errors import AuthenticationError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.submissions import ApiKey
 
@@ -99,8 +100,8 @@ def list_keys(session: Session) -> list[ApiKey]:
 class Authenticator:
     """Turns a presented key into a `Caller`; safe to use from several threads."""
 
-    def __init__(self, *, sessions: Callable[[], Session], clock: Callable[[], datetime]) -> None:
-        self._sessions = sessions
+    def __init__(self, *, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
         self._clock = clock
 
     def authenticate(self, presented: str) -> Caller:
@@ -110,22 +111,26 @@ class Authenticator:
             raise AuthenticationError(_REFUSED)
         key_id, secret = match.groups()
         now = self._clock()
-        with self._sessions() as session:
+        with self._database.read() as session:
             row = session.get(ApiKey, key_id)
-            known = row.secret_digest if row is not None else _NOBODY
-            if not hmac.compare_digest(known, _digest(secret)) or row is None:
-                raise AuthenticationError(_REFUSED)
-            if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
-                raise AuthenticationError(_REFUSED)
-            try:
-                caller = Caller(key_id=row.id, role=Role(row.role), name=row.name)
-            except ValueError as error:  # a role that this version does not know opens nothing
-                raise AuthenticationError(_REFUSED) from error
-            if row.last_used_at is None or now - row.last_used_at >= LAST_USED_PRECISION:
-                row.last_used_at = now
-                session.add(row)
-                session.commit()
-            return caller
+            caller = _check(row, secret, now)
+            last_used = row.last_used_at if row is not None else None
+        if last_used is None or now - last_used >= LAST_USED_PRECISION:
+            with self._database.write() as session:
+                session.execute(update(ApiKey).where(col(ApiKey.id) == key_id).values(last_used_at=now))
+        return caller
+
+
+def _check(row: ApiKey | None, secret: str, now: datetime) -> Caller:
+    known = row.secret_digest if row is not None else _NOBODY
+    if not hmac.compare_digest(known, _digest(secret)) or row is None:
+        raise AuthenticationError(_REFUSED)
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        raise AuthenticationError(_REFUSED)
+    try:
+        return Caller(key_id=row.id, role=Role(row.role), name=row.name)
+    except ValueError as error:  # a role that this version does not know opens nothing
+        raise AuthenticationError(_REFUSED) from error
 
 
 def authorise(caller: Caller, allowed: frozenset[Role]) -> Caller:

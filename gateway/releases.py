@@ -1,0 +1,156 @@
+"""What is public: released episodes as values, read from the rows. What is not released does not exist here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from gateway.submissions import Clip, EpisodeRelease, State, Submission, Timeline
+
+EXTENSIONS = {"audio/mpeg": "mp3", "audio/wav": "wav"}
+PREFERRED = tuple(EXTENSIONS)  # what players get first
+MAX_FEED_EPISODES = 300  # directories read no further back; keeps the feed below a megabyte
+
+
+@dataclass(frozen=True, slots=True)
+class PublicClip:
+    """One rendition of an episode."""
+
+    sha256: str
+    media_type: str
+    size: int  # bytes
+    duration: float  # seconds
+    loudness: float  # LUFS
+    true_peak: float  # dBTP
+    manifest_label: str
+    marks: tuple[tuple[str, str], ...]  # (layer, version)
+
+    @property
+    def extension(self) -> str:
+        """File name extension without the dot."""
+        return EXTENSIONS[self.media_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Who says what when, in seconds."""
+
+    start: float
+    end: float
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEpisode:
+    """A released episode; `clips` begins with the rendition that players get first."""
+
+    id: str
+    title: str
+    show: str
+    language: str
+    released_at: datetime
+    entry_index: int  # of the release in the log
+    clips: tuple[PublicClip, ...]
+    cues: tuple[Spoken, ...]
+    chapters: tuple[tuple[float, str], ...]  # (seconds, title)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Each speaker once, in order of first appearance."""
+        return tuple(dict.fromkeys(cue.speaker for cue in self.cues if cue.speaker))
+
+
+def find_released(session: Session, episode_id: str) -> PublicEpisode | None:
+    """Return a released episode, or None for one that is not released or does not exist."""
+    return next(iter(_read(session, _released().where(col(Submission.id) == episode_id))), None)
+
+
+def list_released(session: Session, *, limit: int = MAX_FEED_EPISODES) -> list[PublicEpisode]:
+    """Return the released episodes, newest first."""
+    newest_first = _released().order_by(col(EpisodeRelease.released_at).desc(), col(Submission.id)).limit(limit)
+    return _read(session, newest_first)
+
+
+def released_ids(session: Session) -> list[str]:
+    """Return the ids of all released episodes, newest first: what a watermark may stand for."""
+    statement = (
+        select(EpisodeRelease.episode_id)
+        .join(Submission, col(Submission.id) == col(EpisodeRelease.episode_id))
+        .where(col(Submission.state) == State.RELEASED.value)
+        .order_by(col(EpisodeRelease.released_at).desc(), col(EpisodeRelease.episode_id))
+    )
+    return list(session.exec(statement))
+
+
+def episode_of_clip(
+    session: Session, *, sha256: str | None = None, manifest_label: str | None = None
+) -> PublicEpisode | None:
+    """Return the released episode that has a rendition of these bytes, or with this manifest."""
+    condition = col(Clip.sha256) == sha256 if sha256 else col(Clip.manifest_label) == manifest_label
+    episode_id = session.exec(select(Clip.episode_id).where(condition)).first()
+    return find_released(session, episode_id) if episode_id else None
+
+
+def public_clips(rows: Iterable[Clip]) -> tuple[PublicClip, ...]:
+    """Return rows of renditions as values, the preferred one first."""
+    known = [row for row in rows if row.media_type in EXTENSIONS]
+    return tuple(
+        PublicClip(
+            sha256=row.sha256,
+            media_type=row.media_type,
+            size=row.size,
+            duration=row.duration,
+            loudness=row.loudness,
+            true_peak=row.true_peak,
+            manifest_label=row.manifest_label,
+            marks=tuple((str(layer), str(version)) for layer, version in row.marks),
+        )
+        for row in sorted(known, key=lambda row: PREFERRED.index(row.media_type))
+    )
+
+
+def _released() -> Any:
+    """The statement all look-ups start from: a release row and a state that agree."""
+    return (
+        select(Submission, EpisodeRelease)
+        .join(EpisodeRelease, col(EpisodeRelease.episode_id) == col(Submission.id))
+        .where(col(Submission.state) == State.RELEASED.value)
+    )
+
+
+def _read(session: Session, statement: Any) -> list[PublicEpisode]:
+    rows: Sequence[tuple[Submission, EpisodeRelease]] = session.exec(statement).all()
+    ids = [submission.id for submission, _ in rows]
+    clips: dict[str, list[Clip]] = {}
+    for clip in session.exec(select(Clip).where(col(Clip.episode_id).in_(ids))):
+        clips.setdefault(clip.episode_id, []).append(clip)
+    timelines = {row.episode_id: row for row in session.exec(select(Timeline).where(col(Timeline.episode_id).in_(ids)))}
+    return [
+        PublicEpisode(
+            id=submission.id,
+            title=submission.title,
+            show=submission.show,
+            language=submission.language,
+            released_at=release.released_at,
+            entry_index=release.entry_index,
+            clips=public_clips(clips.get(submission.id, ())),
+            cues=_cues(timelines.get(submission.id)),
+            chapters=_chapters(timelines.get(submission.id), submission.title),
+        )
+        for submission, release in rows
+    ]
+
+
+def _cues(timeline: Timeline | None) -> tuple[Spoken, ...]:
+    rows: list[dict[str, Any]] = list(timeline.cues) if timeline else []
+    return tuple(Spoken(float(row["start"]), float(row["end"]), str(row["speaker"]), str(row["text"])) for row in rows)
+
+
+def _chapters(timeline: Timeline | None, title: str) -> tuple[tuple[float, str], ...]:
+    rows: list[dict[str, Any]] = list(timeline.chapters) if timeline else []
+    return tuple((float(row["start"]), str(row["title"]) or title) for row in rows)

@@ -18,7 +18,7 @@ from scipy import fft
 from synth.keyed.key import BITS
 
 ALPHA = 1e-6  # accepted probability of a false match per query, over everything that the query tries
-EDGE_Z = 1.5  # z of a single block below which it does not end a stretch (a clean marked block has almost 4)
+AGREEING_Z = 1.5  # z of a single block from which it agrees with its word (a clean marked block has almost 4)
 SEARCH_BYTES = 64 * 2**20  # working memory of the search for one batch of episodes
 
 Array = NDArray[np.float32]
@@ -130,7 +130,12 @@ def supported(match: NDArray[np.float64], energy: NDArray[np.float64], shortest:
         z = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
         passing = z >= threshold(len(z), 0.01)
         if passing.any() or width == blocks:
-            return _trim(np.convolve(passing, np.ones(width), "full") > 0.5, match >= EDGE_Z * np.sqrt(energy))
+            inside = np.convolve(passing, np.ones(width), "full") > 0.5
+            agreeing = match >= AGREEING_Z * np.sqrt(energy)
+            if width <= shortest:  # the mark is strong: two blocks in a row that disagree are not marked
+                alone = ~agreeing & ~np.append(agreeing[1:], True)
+                inside &= ~(alone | np.append(False, alone[:-1]))
+            return _trim(inside, agreeing)
         width = min(2 * width, blocks)
 
 

@@ -1,0 +1,140 @@
+"""The keyed mark on real speech: what it survives, what it refuses to claim, and where it says that it is."""
+
+import numpy as np
+import pytest
+import soxr
+
+from synth.adapters.keyed import KeyedMark
+from synth.errors import MarkUnavailableError
+from synth.keyed.reader import KeyedReader
+from synth.watermark import Payload, Presence, reads_back
+from tests.speech_samples import SAMPLE_RATE, reading, recoded
+
+KEY, OTHER_KEY = b"k" * 32, b"K" * 32
+EPISODE = Payload("episode-617")
+REGISTRY = [Payload(f"episode-{number}") for number in range(1000)]
+
+
+@pytest.fixture(scope="module")
+def mark():
+    return KeyedMark(key=KEY)
+
+
+@pytest.fixture(scope="module")
+def marked(mark):
+    return mark.embed(reading("news"), SAMPLE_RATE, EPISODE)
+
+
+def part(samples, start, stop):
+    return samples[int(start * SAMPLE_RATE) : int(stop * SAMPLE_RATE)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "bit_rate"), [("libmp3lame", 128_000), ("libmp3lame", 64_000), ("libmp3lame", 32_000), ("aac", 96_000)]
+)
+def test_mark_survives_lossy_coding(mark, marked, codec, bit_rate):
+    detection = mark.detect(recoded(marked, SAMPLE_RATE, codec=codec, bit_rate=bit_rate), SAMPLE_RATE, [EPISODE])
+    assert reads_back(detection, EPISODE)
+    assert detection.false_match_bound < 1e-12
+
+
+def test_excerpt_is_found_among_a_thousand_episodes_with_a_proven_bound(mark, marked):
+    excerpt = recoded(part(marked, 3.21, 23.21), SAMPLE_RATE, codec="libmp3lame", bit_rate=64_000)
+    detection = mark.detect(excerpt, SAMPLE_RATE, REGISTRY)
+    assert detection.episode_id == EPISODE.episode_id
+    assert detection.false_match_bound < 1e-6
+    ((start, stop),) = detection.spans
+    assert start < 2.5
+    assert stop > 17
+
+
+def test_wrong_key_finds_nothing(marked):
+    detection = KeyedReader(key=OTHER_KEY).detect(marked, SAMPLE_RATE, REGISTRY[600:650])
+    assert detection.presence is Presence.NOT_DETECTED
+    assert detection.episode_id is None
+
+
+def test_other_episodes_are_never_named(mark, marked):
+    others = [episode for episode in REGISTRY if episode != EPISODE]
+    assert mark.detect(marked, SAMPLE_RATE, others).presence is Presence.NOT_DETECTED
+
+
+@pytest.mark.parametrize("name", ["news", "story"])
+def test_unmarked_speech_matches_no_episode_under_any_key(name):
+    for key in range(5):
+        reader = KeyedReader(key=key.to_bytes(32, "big"), longest_episode=600)
+        assert reader.detect(reading(name), SAMPLE_RATE, REGISTRY[:100]).presence is Presence.NOT_DETECTED
+
+
+def test_span_leaves_out_foreign_speech_in_the_middle(mark, marked):
+    spliced = np.concatenate([part(marked, 0, 10), part(reading("story"), 0, 7.5), part(marked, 17.5, 27.5)])
+    first, second = mark.detect(spliced, SAMPLE_RATE, [EPISODE]).spans
+    assert first == (0.0, pytest.approx(10, abs=2.6))
+    assert second[0] == pytest.approx(17.5, abs=2.6)
+
+
+def test_mark_reads_after_the_gain_is_changed_and_clipped(mark, marked):
+    assert reads_back(mark.detect(np.clip(marked * 6, -1, 1), SAMPLE_RATE, [EPISODE]), EPISODE)
+    assert reads_back(mark.detect(marked * np.float32(0.02), SAMPLE_RATE, [EPISODE]), EPISODE)
+
+
+def test_mark_written_at_24_khz_reads_at_44100_hz(mark, marked):
+    resampled = soxr.resample(marked, SAMPLE_RATE, 44_100)
+    assert reads_back(mark.detect(resampled, 44_100, [EPISODE]), EPISODE)
+
+
+def test_faster_playing_is_found_when_its_rate_is_searched(marked):
+    faster = soxr.resample(marked, SAMPLE_RATE * 1.1, SAMPLE_RATE)
+    assert KeyedReader(key=KEY).detect(faster, SAMPLE_RATE, [EPISODE]).presence is Presence.NOT_DETECTED
+    detection = KeyedReader(key=KEY, rates=(1.0, 1.1)).detect(faster, SAMPLE_RATE, [EPISODE])
+    assert reads_back(detection, EPISODE)
+    assert detection.spans[-1][1] <= len(faster) / SAMPLE_RATE
+
+
+def test_too_little_sound_is_inconclusive_not_absent(mark, marked):
+    for seconds in (0, 0.01, 2.4, 6):
+        assert mark.detect(part(marked, 0, seconds), SAMPLE_RATE, [EPISODE]).presence is Presence.INCONCLUSIVE
+    silence = np.zeros(30 * SAMPLE_RATE, dtype=np.float32)
+    assert mark.detect(silence, SAMPLE_RATE, [EPISODE]).presence is Presence.INCONCLUSIVE
+
+
+def test_registry_that_names_an_episode_twice_counts_it_once(mark, marked):
+    once = mark.detect(marked, SAMPLE_RATE, [EPISODE])
+    assert mark.detect(marked, SAMPLE_RATE, [EPISODE, EPISODE]) == once
+
+
+def test_silent_blocks_keep_their_place_in_the_episode(mark):
+    gap = np.zeros(5 * SAMPLE_RATE, dtype=np.float32)
+    paused = np.concatenate([part(reading("news"), 0, 7.5), gap, part(reading("news"), 7.5, 22.5)])
+    output = mark.embed(paused, SAMPLE_RATE, EPISODE)
+    assert not part(output, 7.6, 12.4).any()
+    after = mark.detect(part(output, 12.5, 27.5), SAMPLE_RATE, [EPISODE])
+    assert reads_back(after, EPISODE)
+
+
+def test_cutting_the_analysis_into_minutes_changes_nothing(mark, marked):
+    long = np.concatenate([marked] * 5)
+    detection = mark.detect(long, SAMPLE_RATE, [EPISODE])
+    assert reads_back(detection, EPISODE)
+    logits = mark._reader._logits(long, SAMPLE_RATE, 1.0)
+    tail = part(long, 59.5, 70)
+    np.testing.assert_allclose(mark._reader._logits(tail, SAMPLE_RATE, 1.0)[3], logits[122], atol=0.03)
+
+
+def test_added_signal_is_twenty_decibels_below_the_speech(marked):
+    speech = reading("news")
+    ratio = 10 * np.log10(np.mean(np.square(speech)) / np.mean(np.square(marked - speech)))
+    assert 18 < ratio < 26
+
+
+def test_missing_key_refuses_to_construct():
+    with pytest.raises(MarkUnavailableError):
+        KeyedMark(key=b"")
+    with pytest.raises(MarkUnavailableError):
+        KeyedReader(key=b"short")
+
+
+def test_version_names_the_key_without_telling_it(mark):
+    assert mark.version == KeyedReader(key=KEY).version
+    assert mark.version != KeyedReader(key=OTHER_KEY).version
+    assert KEY.hex()[:8] not in mark.version

@@ -11,6 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from synth.errors import CredentialsError
+
+SPEAKABLE_VERDICTS = ("allow", "review")  # after "review" a person decides about release, not about speaking
+
 
 @dataclass(frozen=True, slots=True)
 class ClipVoice:
@@ -32,14 +36,21 @@ class ClipMark:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What screening decided before a word was spoken; digests are "sha256:<hex>"."""
+    """What screening decided before a word was spoken; digests are "sha256:<hex>".
 
-    verdict: str  # "allow" or "review"; nothing is ever spoken after "block"
+    Raises `CredentialsError` for any verdict after which nothing may be spoken.
+    """
+
+    verdict: str  # one of `SPEAKABLE_VERDICTS`
     decision_id: str  # names the decision in the audit log
     policy_id: str
     policy_version: str
     policy_digest: str
     script_digest: str  # of the author's text, which itself never enters the manifest
+
+    def __post_init__(self) -> None:
+        if self.verdict not in SPEAKABLE_VERDICTS:
+            raise CredentialsError(f"a script whose verdict is '{self.verdict}' must not be spoken; screen it again")
 
 
 @dataclass(frozen=True, slots=True)

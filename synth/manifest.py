@@ -9,17 +9,41 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC
+from types import MappingProxyType
 from typing import Any
 
 from synth.credentials import ClaimedFacts, ClipFacts, SoftBinding
 from synth.errors import CredentialsError
+from synth.watermark import Payload
 
 SPEC_VERSION = "2.4.0"  # of C2PA; semantic versioning with all three parts
 GENERATOR = "Assay"
 NAMESPACE = "org.assay-gateway"  # reverse domain under which our own labels live
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # IPTC: made by a trained model
 MODEL_TYPE = "c2pa.types.model"  # a model that no more specific C2PA asset type describes
+
+
+@dataclass(frozen=True, slots=True)
+class SoftBindingAlgorithm:
+    """How a watermark layer is named in manifests, and how many bits of `Payload.code` its value shows."""
+
+    name: str  # reverse domain of whoever defines the payload, layer, generation
+    bits: int  # a multiple of 8, at most 64
+
+    def value(self, payload: Payload) -> bytes:
+        """Return what the mark of `payload` says, big-endian."""
+        return payload.message(self.bits).to_bytes(self.bits // 8, "big")
+
+
+SOFT_BINDINGS: Mapping[str, SoftBindingAlgorithm] = MappingProxyType(
+    {
+        "keyed": SoftBindingAlgorithm(f"{NAMESPACE}.keyed.1", 64),
+        "audioseal": SoftBindingAlgorithm(f"{NAMESPACE}.audioseal.1", 16),
+    }
+)
+"""Algorithm names by watermark layer; an operator with a domain of its own passes its own table."""
 
 ALLOWED_LABELS = frozenset(
     {

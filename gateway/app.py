@@ -13,6 +13,9 @@ from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 
 if TYPE_CHECKING:
+    from audit.log import Log
+    from gateway.blobs import BlobStore
+    from gateway.db import Database
     from gateway.settings import Settings
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
@@ -22,6 +25,28 @@ if TYPE_CHECKING:
 def software_version() -> str:
     """Version of this software, as printed in credentials and events."""
     return version("assay-gateway")
+
+
+def open_migrated_database(settings: Settings) -> Database:
+    """Open the database at the schema of this version, migrating it first where needed."""
+    from gateway.db import migrate, open_database
+
+    migrate(settings.sqlalchemy_url)
+    return open_database(settings.sqlalchemy_url)
+
+
+def build_log(settings: Settings) -> Log:
+    """Build the audit log from its key file."""
+    from audit.log import Log
+
+    return Log(origin=settings.log_origin, key=KeyFiles(settings.keys).log_key())
+
+
+def build_blobs(settings: Settings) -> BlobStore:
+    """Open the store of audio files and manifests."""
+    from gateway.blobs import BlobStore
+
+    return BlobStore(settings.blobs)
 
 
 def build_marks(settings: Settings) -> Sequence[Watermark]:

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         return self.home / "keys"
 
     @property
+    def published_checkpoint(self) -> Path:
+        """The newest checkpoint that outsiders may have seen: remembers what a restored database cannot know."""
+        return self.home / "published" / "checkpoint"
+
+    @property
     def blobs(self) -> Path:
         """Folder of content-addressed audio files and manifest stores."""
         return self.home / "blobs"

@@ -1,0 +1,33 @@
+"""`assay fsck`: derive the whole log again, and name the first difference."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.terminal import Exit, print_json
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def fsck(context: click.Context, as_json: bool) -> None:
+    """Check the audit log, every signature on it, and every stored file that it names."""
+    from gateway.app import build_blobs, build_log, open_migrated_database
+    from gateway.inspection import inspect
+    from gateway.settings import load_settings
+
+    settings = load_settings()
+    report = inspect(
+        open_migrated_database(settings),
+        log=build_log(settings),
+        blobs=build_blobs(settings),
+        published=settings.published_checkpoint,
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        click.echo(f"{report.log.entries} entries, {report.log.checkpoints} checkpoints, {report.blobs} stored files")
+        for problem in report.problems:
+            click.echo(f"  {problem}", err=True)
+        click.echo("sound" if not report.problems else f"{len(report.problems)} problems")
+    context.exit(Exit.FAILED if report.problems else Exit.DONE)

@@ -1,0 +1,128 @@
+"""A whole installation checked again: the log, every signature on it, and every stored file that it names.
+
+1. The log derives to what was signed, and to what was published.
+2. Every clip's event is in the log, and says the same hashes as the clip's row.
+3. Every stored file is there and holds the bytes of its name.
+4. Every stored receipt still verifies.
+5. Every released episode has an approval, a receipt and all its files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlmodel import Session, select
+
+from audit.checkpoint import parse_and_verify
+from audit.errors import AuditError
+from audit.event import EventKind
+from audit.fsck import FsckReport, fsck
+from audit.log import Log
+from audit.published import read_checkpoint_file
+from audit.receipt import Receipt, verify_receipt
+from gateway.blobs import BlobStore
+from gateway.db import Database
+from gateway.errors import StorageError
+from gateway.submissions import Clip, EpisodeApproval, EpisodeReceipt, EpisodeRelease
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was checked, and every problem in plain words; no problems means sound."""
+
+    log: FsckReport
+    blobs: int  # stored files that were read and hashed
+    receipts: int
+    releases: int
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the inspection as JSON values."""
+        log = asdict(self.log) | {"root": self.log.root.hex()}
+        return {
+            "sound": not self.problems,
+            "log": log,
+            "blobs": self.blobs,
+            "receipts": self.receipts,
+            "releases": self.releases,
+            "problems": list(self.problems),
+        }
+
+
+def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) -> Inspection:
+    """Check everything listed in the module's docstring; never stops at the first problem outside the log."""
+    with database.read() as session:
+        problems: list[str] = []
+        # 1.
+        note = read_checkpoint_file(published)
+        shown = parse_and_verify(note, origin=log.origin, verifiers=(log.verifier,)) if note is not None else None
+        report = fsck(session, origin=log.origin, verifier=log.verifier, published=shown)
+        if report.divergence is not None:
+            problems.append(f"log: {report.divergence}")
+        # 2. and 3.
+        clips = list(session.exec(select(Clip)))
+        logged = _logged_clips(session, log, {clip.episode_id for clip in clips}, problems)
+        for clip in clips:
+            if clip.sha256 not in logged.get(clip.episode_id, frozenset()):
+                problems.append(f"clip {clip.sha256} of {clip.episode_id}: no event of the log names it")
+        names = sorted({name for clip in clips for name in (clip.sha256, clip.manifest_sha256)})
+        problems += list(_broken_blobs(blobs, names))
+        # 4.
+        receipts = list(session.exec(select(EpisodeReceipt)))
+        for row in receipts:
+            try:
+                receipt = Receipt.from_text(row.text)
+                verify_receipt(receipt, leaf=receipt.leaf, origin=log.origin, verifier=log.verifier)
+            except AuditError as error:
+                problems.append(f"receipt '{row.purpose}' of {row.episode_id}: {error}")
+        # 5.
+        held = {(row.episode_id, row.purpose) for row in receipts}
+        approved = set(session.exec(select(EpisodeApproval.episode_id)))
+        releases = list(session.exec(select(EpisodeRelease.episode_id)))
+        for episode_id in releases:
+            if episode_id not in approved:
+                problems.append(f"release of {episode_id}: nobody approved it")
+            if (episode_id, "clip") not in held:
+                problems.append(f"release of {episode_id}: it has no receipt")
+            if episode_id not in logged:
+                problems.append(f"release of {episode_id}: it has no clip")
+    return Inspection(report, len(names), len(receipts), len(releases), tuple(problems))
+
+
+def _logged_clips(session: Session, log: Log, episodes: set[str], problems: list[str]) -> dict[str, frozenset[str]]:
+    """Return, per episode, every SHA-256 that its `clip.produced` events name."""
+    found: dict[str, frozenset[str]] = {}
+    for episode_id in sorted(episodes):
+        try:
+            events = log.events_for(session, episode_id)
+        except AuditError as error:
+            problems.append(f"events of {episode_id}: {error}")
+            continue
+        named: set[str] = set()
+        for event in events:
+            if event.event.kind is EventKind.CLIP_PRODUCED:
+                named |= set(_strings(json.loads(event.leaf)["facts"]))
+        found[episode_id] = frozenset(name.removeprefix("sha256:") for name in named)
+    return found
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+
+
+def _broken_blobs(blobs: BlobStore, names: list[str]) -> Iterator[str]:
+    for name in names:
+        try:
+            blobs.verify(name)
+        except StorageError as error:
+            yield str(error)

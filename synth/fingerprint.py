@@ -1,0 +1,162 @@
+"""What a recording sounds like in 40 bytes a second, and where one recording occurs in another (pure, no I/O).
+
+After Haitsma and Kalker (2002): the sign of how the energy difference of neighbouring bands changes over time. Here 33
+bands from 300 to 3,000 Hz, frames of half a second every tenth of a second, and a change over four tenths, chosen so
+that an excerpt that begins between two frames still agrees. A fingerprint holds no secret and proves nothing by itself:
+it says that two recordings have the same content, whoever made them.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy import fft
+
+from synth.audio import Samples, check_samples
+from synth.errors import AudioError
+
+VERSION = 1
+HOP_SECONDS = 0.1
+RATE = 8_000  # Hz at which frames are taken
+HOP, FRAME, TRANSFORM = 800, 4_000, 4_096  # samples
+LAG = 4  # hops over which the change is taken
+BITS = 32
+BAND_EDGES = 300.0 * 10.0 ** (np.arange(BITS + 2) / (BITS + 1))  # Hz, 33 bands
+FLOOR = 1e-2  # of the mean energy of a band: keeps codec noise in pauses from deciding bits
+QUIET = 1e-3  # of the mean energy of a frame: below it there is nothing to compare
+SILENCE = 1e-8  # mean square of samples (-80 dBFS) below which audio is silent as a whole
+FRAMES_AT_ONCE = 600  # one minute: bounds memory at about 30 MB
+LONG_ENOUGH = 100  # words (10 s) of overlap that are always enough to consider an alignment
+
+AGREEMENT = 0.32  # bit error rate up to which two recordings agree; measured distributions are in docs/watermark.md
+SHORTEST_AGREEMENT = 5.0  # seconds of sounding overlap below which agreement is not claimed
+
+_HEADER = struct.Struct(">4sBHI")  # magic, version, hop in milliseconds, number of words
+_MAGIC = b"AsFP"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A sequence of 32-bit words, one per hop; the word 0 stands for silence."""
+
+    version: int
+    hop_seconds: float
+    words: bytes  # big-endian uint32
+
+    def __len__(self) -> int:
+        return len(self.words) // 4
+
+    def to_bytes(self) -> bytes:
+        """Return the file form: "AsFP", version, hop in milliseconds, count, words; all big-endian."""
+        return _HEADER.pack(_MAGIC, self.version, round(self.hop_seconds * 1000), len(self)) + self.words
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Fingerprint:
+        """Read what `to_bytes` wrote; raise `AudioError` for anything else."""
+        if len(data) < _HEADER.size:
+            raise AudioError(f"{len(data)} bytes are too few for a fingerprint; the file is truncated")
+        magic, version, hop, count = _HEADER.unpack_from(data)
+        if magic != _MAGIC or version != VERSION or hop != round(HOP_SECONDS * 1000):
+            raise AudioError("this is not a fingerprint of a version that this software reads")
+        if len(data) != _HEADER.size + 4 * count:
+            raise AudioError(f"the fingerprint announces {count} words but holds {(len(data) - _HEADER.size) / 4:g}")
+        return cls(version=version, hop_seconds=hop / 1000, words=data[_HEADER.size :])
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The best alignment of a query with a reference."""
+
+    offset_seconds: float  # place in the reference where the query begins; negative if it begins before
+    bit_error_rate: float  # about 0 if the content is the same, 0.5 if unrelated or if nothing could be compared
+    overlap_seconds: float  # sounding time that was compared
+
+
+def fingerprint(samples: Samples, sample_rate: int) -> Fingerprint:
+    """Return the fingerprint of float32 samples (T,); raise `AudioError` if they are not finite mono float32.
+
+    Audio shorter than 0.9 s (one frame and the lag) has no words.
+    """
+    check_samples(samples, sample_rate)
+    energy = _band_energy(samples, sample_rate)
+    if len(energy) <= LAG or np.mean(np.square(samples, dtype=np.float64)) < SILENCE:
+        return Fingerprint(VERSION, HOP_SECONDS, bytes(4 * max(0, len(energy) - LAG)))
+    energy /= energy.mean()
+    tilt = np.diff(np.log(energy + FLOOR), axis=1)
+    rising = tilt[LAG:] > tilt[:-LAG]
+    total = energy.mean(axis=1)
+    rising[np.maximum(total[LAG:], total[:-LAG]) < QUIET] = False
+    return Fingerprint(VERSION, HOP_SECONDS, np.packbits(rising, axis=1).tobytes())
+
+
+def compare(query: Fingerprint, reference: Fingerprint) -> Match:
+    """Return the alignment with the lowest bit error rate; raise `AudioError` if the versions differ.
+
+    All alignments are tried at once by fast Fourier transform. An alignment counts if at least ten seconds of sound
+    overlap, or half of what the quieter of the two has.
+    """
+    if (query.version, query.hop_seconds) != (reference.version, reference.hop_seconds):
+        raise AudioError("fingerprints of different versions cannot be compared; make both with the same version")
+    queried, stored = _signs(query), _signs(reference)
+    sounding = [signs.any(axis=1) for signs in (queried, stored)]
+    needed = min(LONG_ENOUGH, math.ceil(min(sounding[0].sum(), sounding[1].sum()) / 2))
+    if needed == 0:
+        return Match(offset_seconds=0.0, bit_error_rate=0.5, overlap_seconds=0.0)
+    size = fft.next_fast_len(len(queried) + len(stored) - 1, real=True)
+    overlap = _correlate(sounding[0].astype(np.float32), sounding[1].astype(np.float32), size)
+    agreement = np.zeros(size)
+    for queried_bit, stored_bit in zip(queried.T, stored.T, strict=True):
+        agreement += _correlate(queried_bit, stored_bit, size)
+    errors = 0.5 - agreement / (2 * BITS * np.maximum(overlap, 1))
+    errors[overlap < needed] = 1.0
+    best = int(np.argmin(errors))
+    shift = best if best < len(stored) else best - size
+    return Match(
+        offset_seconds=round(shift * reference.hop_seconds, 3),
+        bit_error_rate=float(errors[best]),
+        overlap_seconds=round(float(overlap[best]) * reference.hop_seconds, 3),
+    )
+
+
+def agrees(match: Match) -> bool:
+    """Tell whether the match is the same content: few enough wrong bits over at least five sounding seconds."""
+    return match.overlap_seconds >= SHORTEST_AGREEMENT and match.bit_error_rate <= AGREEMENT
+
+
+def _band_energy(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
+    """Return the energy of 33 bands in every whole frame, shape (frames, 33)."""
+    length = int(len(samples) / sample_rate * RATE)
+    count = max(0, (length - FRAME) // HOP + 1)
+    window = np.hanning(FRAME).astype(np.float32)
+    edges = np.searchsorted(np.arange(TRANSFORM // 2 + 1) * RATE / TRANSFORM, BAND_EDGES)
+    energy = np.zeros((count, BITS + 1))
+    for first in range(0, count, FRAMES_AT_ONCE):
+        last = min(first + FRAMES_AT_ONCE, count)
+        start, stop = first * HOP, (last - 1) * HOP + FRAME
+        piece = samples[round(start / RATE * sample_rate) : round(stop / RATE * sample_rate)]
+        sound = np.asarray(soxr.resample(piece, sample_rate, RATE), dtype=np.float32)[: stop - start]
+        sound = np.pad(sound, (0, stop - start - len(sound)))
+        frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP] * window
+        power = np.square(np.abs(fft.rfft(frames, TRANSFORM, axis=1)), dtype=np.float64)
+        energy[first:last] = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    return energy
+
+
+def _signs(recording: Fingerprint) -> NDArray[np.float32]:
+    """Return the bits as ±1, and 0 in silence, shape (words, 32)."""
+    words = np.frombuffer(recording.words, dtype=np.uint8).reshape(-1, 4)
+    signs = 2 * np.unpackbits(words, axis=1).astype(np.float32) - 1
+    signs[~words.any(axis=1)] = 0
+    return signs
+
+
+def _correlate(query: NDArray[np.float32], reference: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    """Return the cyclic cross-correlation, index = shift of the query; all values are whole numbers."""
+    product = fft.rfft(reference.astype(np.float64), size) * np.conj(fft.rfft(query.astype(np.float64), size))
+    rounded: NDArray[np.float64] = np.rint(fft.irfft(product, size))
+    return rounded

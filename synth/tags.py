@@ -1,0 +1,149 @@
+"""What a file says about itself, written before it is signed: titles, chapters, the AI disclosure, the AIGC label.
+
+MP3: an ID3v2.3 tag. WAV: a LIST INFO chunk for players, an `id3 ` chunk with the same frames as in MP3, and an `AIGC`
+chunk. The AIGC label stands exactly once in a file: as `TXXX:AIGC` in MP3, as the RIFF chunk in WAV. Written and read
+in one place, so that the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from synth import id3
+from synth.aigc import AigcLabel
+from synth.audio import ChapterMark
+from synth.encode import MPEG, WAV
+from synth.errors import AudioError
+from synth.riff import Chunk, join_chunks, split_chunks
+
+__all__ = ["AigcLabel", "Tags", "read_tags", "tag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Everything that is written into a file before it is signed; empty strings are not written."""
+
+    title: str
+    show: str = ""
+    artist: str = ""  # who publishes
+    language: str = ""  # BCP 47 primary tag or ISO 639-2 code
+    date: str = ""  # ISO 8601 date of creation, for example "2026-11-22"
+    comment: str = ""  # shown by players
+    encoder: str = ""  # software and version
+    episode_id: str = ""
+    ai_disclosure: str = ""  # plain words: made with AI, the voices are synthetic
+    detector_url: str = ""  # where anyone can check the file
+    aigc: AigcLabel | None = None
+    chapters: tuple[ChapterMark, ...] = ()
+    duration: float = 0.0  # seconds; the end of the last chapter
+
+
+_TEXTS = {"title": "TIT2", "show": "TALB", "artist": "TPE1", "language": "TLAN", "encoder": "TSSE"}
+_DESCRIBED = {"episode_id": "EPISODE_ID", "ai_disclosure": "AI_DISCLOSURE"}
+_DETECTOR = "AI_DETECTOR"
+_AIGC = "AIGC"
+# Keys of the RIFF specification's INFO list.
+_INFO = {"title": b"INAM", "show": b"IPRD", "artist": b"IART", "comment": b"ICMT", "date": b"ICRD", "encoder": b"ISFT"}
+
+
+def tag(data: bytes, media_type: str, tags: Tags) -> bytes:
+    """Return `data` with `tags` written into it.
+
+    Raises `AudioError` if the file is not of `media_type` or already carries tags: ours are written once, into a file
+    that we encoded, and a label of somebody else is never overwritten.
+    """
+    if media_type == MPEG:
+        if data[:3] == b"ID3":
+            raise AudioError("the MP3 already carries a tag; tags are written once, right after encoding")
+        if data[:1] != b"\xff":
+            raise AudioError("these bytes are not an MP3; encode first")
+        return id3.write_tag(_to_frames(tags, with_aigc=True)) + data
+    if media_type == WAV:
+        return join_chunks(_tagged_chunks(split_chunks(data), tags))
+    raise AudioError(f"cannot tag '{media_type}'; choose {MPEG} or {WAV}")
+
+
+def read_tags(data: bytes, media_type: str) -> Tags:
+    """Return the tags of a file that `tag` wrote.
+
+    Raises `AudioError` if there are none, if they cannot be read, or if there is more than one AIGC label.
+    """
+    if media_type == MPEG:
+        return _from_frames(data, [])
+    if media_type != WAV:
+        raise AudioError(f"cannot read the tags of '{media_type}'; choose {MPEG} or {WAV}")
+    chunks = split_chunks(data)
+    tags = [chunk.data for chunk in chunks if chunk.name == b"id3 "]
+    if len(tags) != 1:
+        raise AudioError(f"the WAV carries {len(tags)} id3 chunks instead of one")
+    labels = [chunk.data.rstrip(b"\x00").decode("utf-8", "replace") for chunk in chunks if chunk.name == b"AIGC"]
+    return _from_frames(tags[0], labels)
+
+
+def _tagged_chunks(chunks: list[Chunk], tags: Tags) -> list[Chunk]:
+    if {chunk.name for chunk in chunks} & {b"LIST", b"id3 ", b"AIGC"}:
+        raise AudioError("the WAV already carries tags; tags are written once, right after encoding")
+    tagged: list[Chunk] = []
+    for chunk in chunks:
+        tagged.append(chunk)
+        if chunk.name == b"fmt " and tags.aigc is not None:
+            tagged.append(Chunk(b"AIGC", tags.aigc.to_json().encode("ascii")))
+    info = b"INFO"
+    for name, key in _INFO.items():
+        if text := getattr(tags, name):
+            info += Chunk(key, text.encode("utf-8", "replace") + b"\x00").to_bytes()
+    return [*tagged, Chunk(b"LIST", info), Chunk(b"id3 ", id3.write_tag(_to_frames(tags, with_aigc=False)))]
+
+
+def _to_frames(tags: Tags, *, with_aigc: bool) -> list[id3.Frame]:
+    frames = [id3.text_frame(key, getattr(tags, name)) for name, key in _TEXTS.items() if getattr(tags, name)]
+    frames.append(id3.text_frame("TCON", "Podcast"))
+    if tags.date:
+        try:
+            day = date.fromisoformat(tags.date)
+        except ValueError as error:
+            raise AudioError(f"'{tags.date[:40]}' is not an ISO 8601 date") from error
+        # ID3v2.3 splits a date in year and day-month.
+        frames += [id3.text_frame("TYER", f"{day:%Y}"), id3.text_frame("TDAT", f"{day:%d%m}")]
+    if tags.comment:
+        frames.append(id3.comment_frame("eng", tags.comment))
+    for name, description in _DESCRIBED.items():
+        if text := getattr(tags, name):
+            frames.append(id3.described_text_frame(description, text))
+    if tags.detector_url:
+        frames.append(id3.link_frame(_DETECTOR, tags.detector_url))
+    if tags.aigc is not None and with_aigc:
+        frames.append(id3.described_text_frame(_AIGC, tags.aigc.to_json()))
+    return frames + id3.chapter_frames(tags.chapters, tags.duration)
+
+
+def _from_frames(data: bytes, labels: list[str]) -> Tags:
+    frames = id3.read_tag(data)
+    texts = {frame.id: id3.text_of(frame) for frame in frames if frame.id[0] == "T" and frame.id != "TXXX"}
+    described = [id3.described_of(frame) for frame in frames if frame.id == "TXXX"]
+    links = dict(id3.described_of(frame) for frame in frames if frame.id == "WXXX")
+    comments = [id3.comment_of(frame) for frame in frames if frame.id == "COMM"]
+    chapters = sorted(id3.chapter_of(frame, version=data[3]) for frame in frames if frame.id == "CHAP")
+    labels = labels + [value for description, value in described if description == _AIGC]
+    if len(labels) > 1:
+        raise AudioError("the file carries more than one AIGC label")
+    values = dict(described)
+    return Tags(
+        **{name: texts.get(key, "") for name, key in _TEXTS.items()},
+        date=_date(texts),
+        comment=comments[0] if comments else "",
+        **{name: values.get(description, "") for name, description in _DESCRIBED.items()},
+        detector_url=links.get(_DETECTOR, ""),
+        aigc=AigcLabel.from_json(labels[0]) if labels else None,
+        chapters=tuple(ChapterMark(start, title) for start, _, title in chapters),
+        duration=max((end for _, end, _ in chapters), default=0.0),
+    )
+
+
+def _date(texts: dict[str, str]) -> str:
+    """Return the date as ISO 8601, from version 2.4's one frame or version 2.3's two."""
+    if "TDRC" in texts:
+        return texts["TDRC"][:10]
+    year, day_month = texts.get("TYER", ""), texts.get("TDAT", "")
+    return f"{year}-{day_month[2:4]}-{day_month[:2]}" if len(day_month) == 4 else year

@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
 from audit.store import UtcDateTime
-from gateway.errors import ConflictError
+from gateway.errors import ConflictError, NotFoundError
 
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32 in lower case: no look-alikes in a spoken id
 ID_LENGTH = 20  # 100 random bits: ids are unguessable and never collide
@@ -49,6 +49,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
+RESTING = TERMINAL | {State.AWAITING_REVIEW}  # nothing happens until a person acts, or ever
 
 
 def new_episode_id() -> str:
@@ -168,6 +169,17 @@ class ApiKey(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no expiry when empty
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def lock(session: Session, episode_id: str) -> Submission:
+    """Return the row as it is now, locked until the caller's transaction ends; raises `NotFoundError`.
+
+    Every transaction that changes an episode starts here, and appends to the log last: one order of locks, no deadlock.
+    """
+    row = session.get(Submission, episode_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFoundError(f"there is no episode '{episode_id}'")
+    return row
 
 
 def move(submission: Submission, to: State, *, at: datetime) -> None:

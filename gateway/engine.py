@@ -1,0 +1,358 @@
+"""Durable execution: DBOS runs the pipeline's steps, and a sweep takes over what a dead worker left.
+
+Any process puts episodes on the queue; processes that called `start` take them off. What an episode has to do next is
+its state in our own database, and every step commits exactly once by looking at that state (`gateway.pipeline`). So a
+workflow is disposable: whenever an unfinished episode has no workflow that is alive, the sweep gives it the next one,
+`<episode>/<n>`. That covers a crash between commit and enqueue, a killed worker, a lost database, a changed version,
+and two sweeps at once, because the same name is enqueued once only.
+
+DBOS's own recovery is not relied on: it sees only the same executor and version. No DBOS call is made inside an open
+transaction of ours, and its tables are apart: a second SQLite file, or the schema `dbos` on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Protocol
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, StepOptions, WorkflowStatus
+from sqlmodel import Field, SQLModel, col, select
+
+from audit.store import UtcDateTime
+from gateway.db import Database, is_unavailable, sqlite_engine
+from gateway.errors import ConflictError, DatabaseUnavailableError, GatewayError
+from gateway.settings import Settings
+from gateway.submissions import RESTING, State, Submission
+
+APPLICATION = "assay"
+# Which workers understand a queued workflow. Pinned, because the default is a hash of the source: after any change of
+# a comment, running episodes would wait for ever. Old workflows are replaced by the sweep, so this need never change.
+APPLICATION_VERSION = "1"
+QUEUE = "episodes"
+WORKFLOW = "episode"
+MAX_WORKFLOWS = 10  # an episode that killed its worker this often is at fault itself
+SETTLE_POLL_SECONDS = 0.1
+
+logger = logging.getLogger(__name__)
+
+Step = Callable[[], str]
+
+
+class Durably(Protocol):
+    """Runs a named step and remembers its result, so that a repeated workflow does not run it again."""
+
+    def __call__(self, name: str, step: Step, *, patient: bool) -> str:
+        """Run `step`; where `patient`, an exception is answered by a few more tries before it is raised."""
+
+
+class Work(Protocol):
+    """What a worker does for an episode."""
+
+    def advance(self, episode_id: str, durably: Durably) -> str:
+        """Run the steps that remain, and return the state in which the episode rests."""
+
+    def abandon(self, episode_id: str, error: Exception) -> str:
+        """Record that the episode failed with `error`, unless it has settled, and return its state."""
+
+
+class WorkerLostError(GatewayError):
+    """An episode was begun too often without ever coming to rest."""
+
+    slug = "worker-lost"
+    title = "The episode kept stopping its worker"
+
+
+class ExecutorLease(SQLModel, table=True):
+    """A worker process that says it is alive; one that has not said so for a while is taken for dead."""
+
+    executor_id: str = Field(primary_key=True, max_length=128)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often things are looked at, in seconds."""
+
+    poll: float = 0.25  # queue
+    beat: float = 3.0  # own lease
+    lease: float = 30.0  # until a silent worker counts as dead: longer than any pause under a busy interpreter lock
+    sweep: float = 5.0  # unfinished episodes without a living workflow
+    retry: float = 1.0  # first wait after a passing fault; doubles
+    tries: int = 6  # about half a minute in all
+
+
+class Engine:
+    """One process's access to durable execution; `start` makes the process a worker."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pace: Pace | None = None,
+    ) -> None:
+        self._url = sa.make_url(settings.jobs_url)
+        self._worker_threads = settings.worker_threads
+        self._database = database
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._executor_id = f"{socket.gethostname()[:80]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = threading.Lock()
+        self._client: DBOSClient | None = None
+        self._jobs: sa.Engine | None = None  # SQLite only: DBOS would otherwise run without WAL
+        self._work: Work | None = None
+        self._sole: IO[str] | None = None
+        self._stopping = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """True while this process takes episodes off the queue."""
+        return self._work is not None
+
+    def enqueue(self, episode_id: str) -> None:
+        """See that the episode is being worked on; call it after the commit that made it ready, as often as you like.
+
+        Never raises for a database that is out of reach: the episode is stored, and the sweep will find it.
+        """
+        try:
+            self._ensure(episode_id, self._living())
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            logger.warning("episode %s is stored but not queued yet; a worker's sweep will queue it", episode_id)
+
+    def start(self, work: Work) -> None:
+        """Make this process a worker: launch DBOS, announce the worker, and sweep at once and then regularly.
+
+        Raises `ConflictError` if another worker already serves this SQLite file; PostgreSQL takes any number.
+        """
+        if self._work is not None:
+            raise ConflictError("this process is a worker already")
+        self._claim_sqlite()
+        self._beat()
+        client = self._connect()
+        client.register_queue(
+            QUEUE,
+            worker_concurrency=self._worker_threads,
+            polling_interval_sec=self._pace.poll,
+            on_conflict="always_update",
+        )
+        DBOS(config=self._config())
+
+        def episode(episode_id: str) -> str:
+            return work.advance(episode_id, self._durably)
+
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_WORKFLOWS)(episode)
+        DBOS.launch()
+        self._work = work
+        self._stopping.clear()
+        self._keeper = threading.Thread(target=self._keep, name="assay-keeper", daemon=True)
+        self._keeper.start()
+
+    def stop(self, *, patience_seconds: int = 0) -> None:
+        """Take no new episodes, wait up to `patience_seconds` for running ones, and disconnect; safe to call twice.
+
+        An episode that is still being made stays unfinished, and the next worker goes on with it.
+        """
+        self._stopping.set()
+        if self._keeper is not None:
+            self._keeper.join()
+            self._keeper = None
+        if self._work is not None:
+            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience_seconds)
+            self._work = None
+            self._sign_off()
+        with self._lock:
+            if self._client is not None:
+                self._client.destroy()
+                self._client = None
+            if self._jobs is not None:
+                self._jobs.dispose()
+                self._jobs = None
+        if self._sole is not None:
+            self._sole.close()  # also releases the lock
+            self._sole = None
+
+    def sweep(self) -> list[str]:
+        """Give every unfinished episode without a living workflow its next one; returns the episodes concerned."""
+        living = self._living()
+        active = self._connect().list_workflows(
+            name=WORKFLOW, status=["ENQUEUED", "DELAYED", "PENDING"], load_input=False, load_output=False
+        )
+        busy = {_episode_of(workflow) for workflow in active if _is_alive(workflow, living)}
+        with self._database.read() as session:
+            waiting = session.exec(
+                select(Submission.id)
+                .where(col(Submission.state).not_in([state.value for state in RESTING]))
+                .order_by(col(Submission.received_at))
+            ).all()
+        left = [episode_id for episode_id in waiting if episode_id not in busy]
+        for episode_id in left:
+            self._ensure(episode_id, living)
+        return left
+
+    def _ensure(self, episode_id: str, living: frozenset[str]) -> None:
+        """Enqueue the episode's next workflow unless one is waiting or running."""
+        client = self._connect()
+        history = client.list_workflows(workflow_id_prefix=f"{episode_id}/", load_input=False, load_output=False)
+        newest = max(history, key=_number_of, default=None)
+        number = 1 if newest is None else _number_of(newest) + 1
+        if newest is not None:
+            if _is_alive(newest, living):
+                return
+            if newest.status == "PENDING":
+                # Its worker is dead, or so slow that it looks dead; cancelled, it stops before its next step.
+                client.cancel_workflow(newest.workflow_id)
+        if number > MAX_WORKFLOWS:
+            if self._work is not None:
+                self._work.abandon(episode_id, WorkerLostError(f"the episode was begun {MAX_WORKFLOWS} times in vain"))
+            return
+        # If we crash here, or another process does the same now: the same name is enqueued once only.
+        client.enqueue(
+            {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": f"{episode_id}/{number}"}, episode_id
+        )
+
+    def _durably(self, name: str, step: Step, *, patient: bool) -> str:
+        options = StepOptions(
+            name=name,
+            retries_allowed=patient,
+            interval_seconds=self._pace.retry,
+            max_attempts=self._pace.tries,
+            backoff_rate=2.0,
+        )
+        return DBOS.run_step(options, step)
+
+    def _connect(self) -> DBOSClient:
+        """Return the client, after seeing to DBOS's tables on first use."""
+        with self._lock:
+            if self._client is None:
+                try:
+                    self._client = self._open_client()
+                except Exception as error:
+                    if is_unavailable(error):
+                        raise DatabaseUnavailableError("the job database is out of reach") from error
+                    raise
+            return self._client
+
+    def _open_client(self) -> DBOSClient:
+        if self._url.get_backend_name() == "sqlite":
+            self._jobs = sqlite_engine(self._url, begin=None)
+        DBOS.migrate(self._url.render_as_string(hide_password=False))
+        return DBOSClient(
+            system_database_url=self._url.render_as_string(hide_password=False),
+            system_database_engine=self._jobs,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            retry_connection_errors=False,
+        )
+
+    def _config(self) -> DBOSConfig:
+        logging.getLogger("dbos").addHandler(logging.NullHandler())  # else DBOS installs a console of its own
+        return DBOSConfig(
+            name=APPLICATION,
+            system_database_url=self._url.render_as_string(hide_password=False),
+            system_database_engine=self._jobs,
+            executor_id=self._executor_id,
+            application_version=APPLICATION_VERSION,
+            serializer=DBOSPortableJSONSerializer(),
+            log_level="WARNING",
+        )
+
+    def _claim_sqlite(self) -> None:
+        """On SQLite, be the only worker; the kernel frees the claim however this process ends."""
+        if self._url.get_backend_name() != "sqlite":
+            return
+        file = Path(f"{self._url.database}.worker").open("w")  # noqa: SIM115  # held open for as long as we work
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise ConflictError("another worker serves this SQLite file; use PostgreSQL for several workers") from error
+        self._sole = file
+        with self._database.write() as session:
+            session.execute(sa.delete(ExecutorLease))  # whoever signed these is gone
+
+    def _living(self) -> frozenset[str]:
+        since = self._clock() - timedelta(seconds=self._pace.lease)
+        with self._database.read() as session:
+            return frozenset(session.exec(select(ExecutorLease.executor_id).where(col(ExecutorLease.seen_at) > since)))
+
+    def _beat(self) -> None:
+        with self._database.write() as session:
+            session.merge(ExecutorLease(executor_id=self._executor_id, seen_at=self._clock()))
+
+    def _sign_off(self) -> None:
+        try:
+            with self._database.write() as session:
+                session.execute(sa.delete(ExecutorLease).where(col(ExecutorLease.executor_id) == self._executor_id))
+        except DatabaseUnavailableError:
+            logger.warning("could not sign off; the lease will run out by itself")
+
+    def _keep(self) -> None:
+        """Beat and sweep until told to stop; a database that is away is waited for."""
+        next_sweep = 0.0
+        while not self._stopping.is_set():
+            try:
+                self._beat()
+                if time.monotonic() >= next_sweep:
+                    for episode_id in self.sweep():
+                        logger.info("episode %s had no living workflow and got one", episode_id)
+                    next_sweep = time.monotonic() + self._pace.sweep
+            except Exception as error:  # noqa: BLE001  # the keeper must outlive whatever it meets
+                logger.warning("the sweep failed with %s and will be tried again", type(error).__name__)
+            self._stopping.wait(self._pace.beat)
+
+
+def wait_until_settled(
+    database: Database,
+    episode_id: str,
+    *,
+    timeout: float,
+    on_change: Callable[[State], None] | None = None,
+) -> State:
+    """Wait until the episode rests (released, blocked, failed, rejected or awaiting review) and return that state.
+
+    Calls `on_change` with every state that is seen, the first included. Returns the present state after `timeout`
+    seconds. Raises `ConflictError` for an unknown episode.
+    """
+    deadline = time.monotonic() + timeout
+    seen: State | None = None
+    while True:
+        with database.read() as session:
+            found = session.exec(select(Submission.state).where(Submission.id == episode_id)).one_or_none()
+        if found is None:
+            raise ConflictError(f"there is no episode '{episode_id}' to wait for")
+        if found != seen:
+            seen = State(found)
+            if on_change is not None:
+                on_change(seen)
+        if seen in RESTING or time.monotonic() >= deadline:
+            return seen
+        time.sleep(SETTLE_POLL_SECONDS)
+
+
+def _episode_of(workflow: WorkflowStatus) -> str:
+    return workflow.workflow_id.partition("/")[0]
+
+
+def _number_of(workflow: WorkflowStatus) -> int:
+    return int(workflow.workflow_id.partition("/")[2])
+
+
+def _is_alive(workflow: WorkflowStatus, living: frozenset[str]) -> bool:
+    if workflow.status == "PENDING":
+        return workflow.executor_id in living
+    return workflow.status in ("ENQUEUED", "DELAYED")

@@ -1,0 +1,87 @@
+"""What each step leaves in rows and in the log (pure).
+
+Facts in the log are ids, digests and numbers; texts stay in rows, where they can be erased.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+
+from audit.event import Fact
+from gateway.submissions import Clip, Timeline
+from policies.decision import Decision
+from synth.audio import SignedClip
+from synth.produce import Production
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of a UTF-8 text as "sha256:<hex>"."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def decision_document(decision: Decision) -> dict[str, object]:
+    """The whole decision as a JSON object, for the submission's row; its explanations never quote the script."""
+    return {**asdict(decision), "verdict": decision.verdict.value}
+
+
+def decision_facts(decision: Decision) -> dict[str, Fact]:
+    """What the log keeps of a decision: everything that made it, and how many findings of which kind."""
+    counted = Counter((finding.rule, finding.category, finding.verdict.value) for finding in decision.findings)
+    return {
+        "verdict": decision.verdict.value,
+        "script_digest": decision.script_digest,
+        "policy_id": decision.policy_id,
+        "policy_version": decision.policy_version,
+        "policy_digest": decision.policy_digest,
+        "models": [[model, digest] for model, digest in decision.models],
+        "findings": [[rule, category, verdict, count] for (rule, category, verdict), count in sorted(counted.items())],
+        "coverage": [[category, coverage] for category, coverage in decision.coverage],
+    }
+
+
+def clip_facts(clip: SignedClip, manifest_sha256: str) -> dict[str, Fact]:
+    """What the log keeps of a clip: enough to recognise its bytes, its manifest and its marks."""
+    return {
+        "sha256": clip.sha256,
+        "media_type": clip.media_type,
+        "size": len(clip.data),
+        "duration": clip.duration,
+        "loudness": clip.loudness,
+        "true_peak": clip.true_peak,
+        "manifest_label": clip.manifest_label,
+        "manifest_sha256": manifest_sha256,
+        "marks": [[layer, version] for layer, version in clip.marks],
+    }
+
+
+def clip_row(clip: SignedClip, manifest_sha256: str, at: datetime) -> Clip:
+    """The row that finds a clip again."""
+    return Clip(
+        sha256=clip.sha256,
+        episode_id=clip.episode_id,
+        media_type=clip.media_type,
+        size=len(clip.data),
+        duration=clip.duration,
+        loudness=clip.loudness,
+        true_peak=clip.true_peak,
+        manifest_label=clip.manifest_label,
+        manifest_sha256=manifest_sha256,
+        marks=[[layer, version] for layer, version in clip.marks],
+        created_at=at,
+    )
+
+
+def timeline_row(episode_id: str, production: Production) -> Timeline:
+    """Who says what when, the chapters, and how long each stage took."""
+    return Timeline(
+        episode_id=episode_id,
+        cues=[asdict(cue) for cue in production.cues],
+        chapters=[asdict(chapter) for chapter in production.chapters],
+        timings=[
+            [time.stage.value if time.media_type is None else f"{time.stage.value} {time.media_type}", time.seconds]
+            for time in production.times
+        ],
+    )

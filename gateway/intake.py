@@ -1,0 +1,104 @@
+"""Accepting a script: read it, check its voices, and store it with its first event.
+
+What cannot be read, or names a voice that is not allowed here, is the caller's to mend: it is refused at once, with its
+place in the text, and leaves nothing behind. It never became a submission, so the log does not know of it either.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, select
+
+from audit.event import Event, EventKind, Fact
+from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
+from gateway.facts import digest_of
+from gateway.submissions import State, Submission, new_episode_id
+from gateway.toolchain import Toolchain
+from policies.text import Manuscript, Turn
+from synth.casting import cast_voices
+from synth.markdown import parse_script
+from synth.script import Script
+
+MAX_IDEMPOTENCY_KEY = 255  # characters, as wide as the column
+
+
+def submit(
+    session: Session, *, toolchain: Toolchain, api_key_id: str, text: str, idempotency_key: str | None = None
+) -> tuple[Submission, bool]:
+    """Store a script and its event in the caller's transaction; returns the row and whether it is new.
+
+    After the commit, call `Engine.enqueue`. Sending the same text again under the same idempotency key returns the
+    first submission. What cannot be accepted leaves nothing behind, not even an event: it never became a submission.
+
+    Raises `TooLargeError`, `ScriptError` (with line and column), `VoiceError`, `IdempotencyConflictError`.
+    """
+    # Everything before the first query runs outside the transaction, so a long script holds no lock.
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > toolchain.settings.max_script_bytes:
+        raise TooLargeError(f"the script has {size} bytes, more than {toolchain.settings.max_script_bytes}; split it")
+    if idempotency_key is not None and not (
+        0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY and idempotency_key.isprintable()
+    ):
+        raise InvalidRequestError(f"an idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} printable characters")
+    script = parse_script(text)
+    voices = cast_voices(script, toolchain.voices)
+    request_digest = digest_of(text)
+    if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
+        return earlier, False
+    at = toolchain.clock()
+    row = Submission(
+        id=new_episode_id(),
+        state=State.RECEIVED.value,
+        submitter=api_key_id,
+        idempotency_key=idempotency_key,
+        request_digest=request_digest,
+        title=script.title,
+        show=script.show,
+        language=script.language,
+        script=script.source,
+        script_digest=manuscript_of(script).digest,
+        received_at=at,
+        changed_at=at,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        # Somebody used the key since we looked; whoever committed first has the submission.
+        if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is None:
+            raise
+        return earlier, False
+    facts: dict[str, Fact] = {
+        "script_digest": row.script_digest,
+        "plan_digest": script.plan_digest(),
+        "language": script.language,
+        "bytes": size,
+        "voices": [*sorted({voice.id for voice in voices.values()})],
+    }
+    toolchain.log.append(session, Event(EventKind.SUBMISSION_RECEIVED, at, row.id, api_key_id, facts))
+    return row, True
+
+
+def _is_usable(idempotency_key: str) -> bool:
+    return 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY and idempotency_key.isprintable()
+
+
+def _earlier(session: Session, api_key_id: str, idempotency_key: str | None, digest: str) -> Submission | None:
+    """Return what this caller sent under this key; raises `IdempotencyConflictError` if it was something else."""
+    if idempotency_key is None:
+        return None
+    row = session.exec(
+        select(Submission).where(Submission.submitter == api_key_id, Submission.idempotency_key == idempotency_key)
+    ).one_or_none()
+    if row is not None and row.request_digest != digest:
+        raise IdempotencyConflictError(
+            "this idempotency key was used for another script; send a new script under a new key",
+            episode_id=row.id,
+        )
+    return row
+
+
+def manuscript_of(script: Script) -> Manuscript:
+    """Return what is screened: the author's whole text, with who speaks where."""
+    turns = tuple(Turn(utterance.speaker, utterance.start, utterance.end) for utterance in script.utterances)
+    return Manuscript(text=script.source, language=script.language, turns=turns)

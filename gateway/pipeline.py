@@ -1,0 +1,309 @@
+"""The product on one page: what happens to a submission, in order.
+
+0. Accept (`gateway.intake`): read the script, check its voices, store it. → received
+1. Screen: may this be spoken?                                            → screened, or blocked
+2. Produce: speak, mark, sign, read back; store the files.                → produced
+3. Log: seal the log over the clips, prove it, keep the receipt.          → logged
+4. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
+5. Release: announce, examine all evidence again, make public.            → released
+
+Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
+The state is checked again under the row's lock, so a step commits exactly once however often it is run: a crash costs
+the step that was running and nothing else. What fails for good becomes the state `failed`, with a reason and an event.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from sqlmodel import Session
+
+from audit.errors import CheckpointError, LogDivergedError
+from audit.event import Event, EventKind, Fact
+from audit.log import LoggedEvent, write_checkpoint_file
+from gateway import publish
+from gateway.db import is_unavailable
+from gateway.engine import Durably
+from gateway.errors import (
+    ConflictError,
+    NotFoundError,
+    StorageError,
+    detail_for,
+    problem_for,
+)
+from gateway.facts import clip_facts, clip_row, decision_document, decision_facts, digest_of, timeline_row
+from gateway.intake import manuscript_of
+from gateway.submissions import (
+    RESTING,
+    TERMINAL,
+    EpisodeApproval,
+    EpisodeReceipt,
+    ReviewCase,
+    State,
+    Submission,
+    lock,
+    move,
+)
+from gateway.toolchain import Toolchain
+from policies.decision import Verdict
+from synth.credentials import Screening
+from synth.markdown import parse_script
+
+SYSTEM, POLICY = "system", "policy"  # actors that are no API key
+POLICY_REASON = "The policy found nothing, and approval without a person is switched on."
+
+logger = logging.getLogger(__name__)
+
+Change = Callable[[Session, Submission, datetime], None]
+
+
+class Pipeline:
+    """Runs the steps for one episode at a time; holds no state, so one instance serves all threads."""
+
+    def __init__(self, *, toolchain: Toolchain) -> None:
+        self._tools = toolchain
+        self._steps = (
+            ("screen", self.screen),
+            ("produce", self.produce),
+            ("log", self.log),
+            ("decide", self.decide),
+            ("release", self.release),
+        )
+
+    def advance(self, episode_id: str, durably: Durably) -> str:
+        """Run the steps that the episode's state still needs, and return the state in which it rests."""
+        state = State.RECEIVED.value
+        for name, step in self._steps:
+            try:
+                state = durably(name, partial(self._attempt, step, episode_id), patient=True)
+            except Exception:  # noqa: BLE001  # a passing fault that did not pass; what it is now decides
+                state = durably(f"{name}, last try", partial(self._last_try, step, episode_id), patient=False)
+            if state in RESTING:
+                break
+        return state
+
+    def screen(self, episode_id: str) -> str:
+        """1. Judge the script by the policy in force."""
+        row = self._read(episode_id)
+        if row.state != State.RECEIVED:
+            return row.state
+        decision = self._tools.screener.screen(manuscript_of(parse_script(row.script)))
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            row.decision = decision_document(decision)
+            blocked = decision.verdict is Verdict.BLOCK
+            move(row, State.BLOCKED if blocked else State.SCREENED, at=at)
+            events = [Event(EventKind.SCREENING_DECIDED, at, row.id, POLICY, decision_facts(decision))]
+            if blocked:
+                facts: dict[str, Fact] = {"policy_digest": decision.policy_digest}
+                events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, facts))
+            self._tools.log.append_all(session, events)
+
+        return self._commit(episode_id, State.RECEIVED, change)
+
+    def produce(self, episode_id: str) -> str:
+        """2. Make the clips and store their bytes; what a lost try stored stays behind as blobs that no row names."""
+        row = self._read(episode_id)
+        if row.state != State.SCREENED:
+            return row.state
+        script = parse_script(row.script)
+        production = self._tools.producer.produce(
+            script,
+            episode_id=episode_id,
+            at=self._tools.clock(),
+            screening=self._screening(row),
+            disclosure=self._tools.settings.disclosure.strip() or None,
+        )
+        manifests = {}
+        for clip in production.clips:
+            if self._tools.blobs.put(clip.data) != clip.sha256:
+                raise StorageError(f"a clip of episode {episode_id} does not have the digest that it claims")
+            manifests[clip.sha256] = self._tools.blobs.put(clip.manifest_store)
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            session.add(timeline_row(row.id, production))
+            described: list[Fact] = []
+            for clip in sorted(production.clips, key=lambda clip: clip.sha256):
+                session.add(clip_row(clip, manifests[clip.sha256], at))
+                described.append(clip_facts(clip, manifests[clip.sha256]))
+            facts: dict[str, Fact] = {
+                "plan_digest": script.plan_digest(),
+                "duration": production.duration,
+                "clips": described,
+                "voices": {voice: self._tools.voices.get(voice).version for _, voice in script.voices},
+            }
+            move(row, State.PRODUCED, at=at)
+            self._tools.log.append(session, Event(EventKind.CLIP_PRODUCED, at, row.id, SYSTEM, facts))
+
+        return self._commit(episode_id, State.SCREENED, change)
+
+    def log(self, episode_id: str) -> str:
+        """3. Sign the log as it now stands, and keep a proof that the clips are in it."""
+        log = self._tools.log
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            produced = self._logged(session, row.id, EventKind.CLIP_PRODUCED)
+            checkpoint = log.seal(session, at=at)
+            receipt = log.prove(session, produced.index, checkpoint)  # verified before it is returned
+            session.add(
+                EpisodeReceipt(
+                    episode_id=row.id,
+                    purpose=publish.Purpose.CLIP.value,
+                    entry_index=produced.index,
+                    text=receipt.to_text(),
+                )
+            )
+            facts: dict[str, Fact] = {
+                "entry": produced.index,
+                "checkpoint_size": checkpoint.size,
+                "checkpoint_root": checkpoint.root.hex(),
+            }
+            move(row, State.LOGGED, at=at)
+            log.append(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
+
+        state = self._commit(episode_id, State.PRODUCED, change)
+        self._show_checkpoint()
+        return state
+
+    def decide(self, episode_id: str) -> str:
+        """4. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            verdict = self._verdict(row)
+            facts: dict[str, Fact] = {"verdict": verdict.value}
+            if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed:
+                move(row, State.APPROVED, at=at)
+                facts |= {
+                    "clips": [*publish.clip_digests(session, row.id)],
+                    "reason_digest": digest_of(POLICY_REASON),
+                }
+                index = self._tools.log.append(session, Event(EventKind.APPROVAL_GRANTED, at, row.id, POLICY, facts))
+                session.add(
+                    EpisodeApproval(
+                        episode_id=row.id, approver=POLICY, reason=POLICY_REASON, approved_at=at, entry_index=index
+                    )
+                )
+            else:
+                move(row, State.AWAITING_REVIEW, at=at)
+                session.add(ReviewCase(episode_id=row.id, requested_at=at))
+                self._tools.log.append(session, Event(EventKind.REVIEW_REQUESTED, at, row.id, POLICY, facts))
+
+        return self._commit(episode_id, State.LOGGED, change)
+
+    def release(self, episode_id: str) -> str:
+        """5. Announce, examine everything again, and make the episode public."""
+        log = self._tools.log
+
+        def announce(session: Session, row: Submission, at: datetime) -> None:
+            publish.intend(session, row, log=log, at=at)
+
+        # If we crash after this commit, the intent stands in the log without a release, and the next try uses it.
+        state = self._commit(episode_id, State.APPROVED, announce)
+        if state != State.APPROVED:
+            return state
+        self._show_checkpoint()
+        with self._tools.database.read() as session:
+            evidence = publish.gather(session, episode_id)
+        clearance = publish.examine(evidence, log=log, blobs=self._tools.blobs)
+
+        def go_public(session: Session, row: Submission, at: datetime) -> None:
+            publish.release(session, row, clearance, log=log, at=at)
+
+        state = self._commit(episode_id, State.APPROVED, go_public)
+        self._show_checkpoint()
+        return state
+
+    def abandon(self, episode_id: str, error: Exception) -> str:
+        """Record that the episode failed for good, with a reason, unless it has come to an end before."""
+        problem = problem_for(error)
+        at = self._tools.clock()
+        with self._tools.database.write() as session:
+            row = lock(session, episode_id)
+            if row.state in TERMINAL:
+                return row.state
+            facts: dict[str, Fact] = {"reason": problem.slug, "during": row.state}
+            row.failure, row.failure_detail = problem.slug, detail_for(error)
+            move(row, State.FAILED, at=at)
+            self._tools.log.append(session, Event(EventKind.SUBMISSION_FAILED, at, row.id, SYSTEM, facts))
+        # The frames without the message: an engine's message may quote the script.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("episode %s failed: %s (%s)\n%s", episode_id, problem.slug, type(error).__name__, frames)
+        return State.FAILED.value
+
+    def _attempt(self, step: Callable[[str], str], episode_id: str) -> str:
+        """Run a step; only a fault that may pass is raised, so that it is tried again."""
+        try:
+            return step(episode_id)
+        except Exception as error:
+            if is_unavailable(error) or isinstance(error, StorageError):
+                raise
+            return self.abandon(episode_id, error)
+
+    def _last_try(self, step: Callable[[str], str], episode_id: str) -> str:
+        """Run a step once more; now only an unreachable database is raised, because it cannot record a failure."""
+        try:
+            return step(episode_id)
+        except Exception as error:
+            if is_unavailable(error):
+                raise  # the episode keeps its state, and the sweep begins again when the database is back
+            return self.abandon(episode_id, error)
+
+    def _read(self, episode_id: str) -> Submission:
+        with self._tools.database.read() as session:
+            row = session.get(Submission, episode_id)
+        if row is None:
+            raise NotFoundError(f"there is no episode '{episode_id}'")
+        return row
+
+    def _commit(self, episode_id: str, expected: State, change: Change) -> str:
+        """Make `change` in one transaction if the episode still is in `expected`, and return the state after it."""
+        at = self._tools.clock()
+        with self._tools.database.write() as session:
+            row = lock(session, episode_id)
+            if row.state == expected:
+                change(session, row, at)
+            return row.state
+
+    def _screening(self, row: Submission) -> Screening:
+        """Return what the credentials say about the screening, with its entry in the log as the decision's name."""
+        with self._tools.database.read() as session:
+            decided = self._logged(session, row.id, EventKind.SCREENING_DECIDED)
+        decision = row.decision or {}
+        return Screening(
+            verdict=self._verdict(row).value,
+            decision_id=f"{self._tools.log.origin}#{decided.index}",
+            policy_id=str(decision["policy_id"]),
+            policy_version=str(decision["policy_version"]),
+            policy_digest=str(decision["policy_digest"]),
+            script_digest=row.script_digest,
+        )
+
+    @staticmethod
+    def _verdict(row: Submission) -> Verdict:
+        """The stored verdict; raises `ConflictError` if there is none, so that a lost decision never passes."""
+        if not row.decision:
+            raise ConflictError(f"episode {row.id} is {row.state} without a decision; it must not go on")
+        return Verdict(str(row.decision["verdict"]))
+
+    def _logged(self, session: Session, episode_id: str, kind: EventKind) -> LoggedEvent:
+        for logged in self._tools.log.events_for(session, episode_id):
+            if logged.event.kind is kind:
+                return logged
+        raise LogDivergedError(f"episode {episode_id} has no event {kind.value} in the log; run fsck")
+
+    def _show_checkpoint(self) -> None:
+        """Write the newest checkpoint beside the database, so that a database restored from a backup is noticed."""
+        path = self._tools.settings.published_checkpoint
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._tools.database.read() as session:
+                checkpoint = self._tools.log.latest_checkpoint(session)
+            if checkpoint is not None:
+                write_checkpoint_file(path, checkpoint)
+        except (OSError, CheckpointError) as error:
+            # Safe to go on: the checkpoint is stored, and the next one that is written covers more.
+            logger.warning("the published checkpoint could not be written: %s", error)

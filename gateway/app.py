@@ -6,6 +6,7 @@ Engines are imported inside the builders, so that importing this module, and so 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,20 @@ if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
     from gateway.db import Database
+    from gateway.engine import Engine
+    from gateway.pipeline import Pipeline
     from gateway.settings import Settings
+    from gateway.toolchain import Toolchain
+    from gateway.verify import Verifier
+    from policies.screen import Screener
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.watermark import Watermark
+
+
+def utc_now() -> datetime:
+    """The clock of the service."""
+    return datetime.now(UTC)
 
 
 def software_version() -> str:
@@ -90,3 +101,80 @@ def build_signer(settings: Settings) -> ContentCredentialsSigner:
     )
     signer.self_test()
     return signer
+
+
+def build_screener(settings: Settings) -> Screener:
+    """Load the policy in force with its models; one that is missing or has another digest stops the process."""
+    from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.minilm import MiniLmEncoder
+    from policies.assemble import build_rules
+    from policies.policy import Policy
+    from policies.screen import Screener
+
+    policy = Policy.load(settings.policy)
+    cache = settings.home / "models"
+    encoder = MiniLmEncoder(cache=cache)
+    rules = build_rules(policy, toxicity_model=DetoxifyModel(cache=cache), encoder=encoder)
+    return Screener(policy=policy, rules=rules)
+
+
+def build_toolchain(settings: Settings) -> Toolchain:
+    """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
+    from gateway.toolchain import Toolchain
+    from synth.adapters.hibari import hibari_catalogue
+    from synth.produce import Producer
+
+    log = build_log(settings)
+    database = open_migrated_database(settings)
+    with database.read() as session:
+        log.check_not_forked(session)
+        log.check_against_published(session, settings.published_checkpoint)
+    marks = build_marks(settings)
+    voices = hibari_catalogue()
+    producer = Producer(
+        catalogue=voices,
+        marks=marks,
+        signer=build_signer(settings),
+        log_origin=settings.log_origin,
+        software_version=software_version(),
+    )
+    return Toolchain(
+        settings=settings,
+        database=database,
+        log=log,
+        blobs=build_blobs(settings),
+        screener=build_screener(settings),
+        voices=voices,
+        producer=producer,
+        marks=marks,
+        clock=utc_now,
+    )
+
+
+def build_pipeline(toolchain: Toolchain) -> Pipeline:
+    """Build the steps of an episode."""
+    from gateway.pipeline import Pipeline
+
+    return Pipeline(toolchain=toolchain)
+
+
+def build_engine(settings: Settings, database: Database) -> Engine:
+    """Build this process's access to durable execution; `start` makes it a worker."""
+    from gateway.engine import Engine
+
+    return Engine(settings=settings, database=database, clock=utc_now)
+
+
+def build_verifier(settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark]) -> Verifier:
+    """Build the verifier of this installation's files."""
+    from gateway.verify import Verifier
+
+    return Verifier(
+        database=database,
+        log=log,
+        credentials=build_credentials_reader(settings),
+        marks=marks,
+        max_seconds=settings.max_upload_seconds,
+        public_url=settings.public_url,
+        clock=utc_now,
+    )

@@ -112,6 +112,11 @@ def renew_claim_signer(files: KeyFiles, *, at: datetime) -> datetime:
     return expires_at(chain.certificate_chain_pem)
 
 
+def store_private(path: Path, content: bytes) -> None:
+    """Write a new private file, mode 0600, durably; an existing one is an error."""
+    _create(path, content, PRIVATE_MODE)
+
+
 def _write(files: KeyFiles, name: str, content: bytes, made: list[str]) -> None:
     _create(files.path(name), content, PRIVATE_MODE)
     made.append(name)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import click
 
 
+DRAIN_SECONDS = 90  # an episode in hand may finish; docker-compose.yml grants two minutes
+
+
 @click.command()
 def work() -> None:
     """Make episodes from the shared database until told to stop (SIGTERM finishes the step in hand)."""
     import signal
     import threading
 
-    from gateway.app import build_engine, build_toolchain
+    from gateway.app import build_engine, build_pipeline, build_toolchain
     from gateway.settings import load_settings
 
     settings = load_settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = build_engine(settings, build_toolchain(settings))
-    engine.launch()
+    toolchain = build_toolchain(settings)
+    engine = build_engine(settings, toolchain.database)
+    engine.start(build_pipeline(toolchain))
     click.echo("worker ready", err=True)
     try:
         stop.wait()
     finally:
-        engine.shutdown()
+        engine.stop(patience_seconds=DRAIN_SECONDS)

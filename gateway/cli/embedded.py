@@ -1,0 +1,125 @@
+"""The whole gate inside one command: used by `assay demo` and `assay make`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.engine import Engine
+    from gateway.settings import Settings
+    from gateway.submissions import Clip, State, Submission
+    from gateway.toolchain import Toolchain
+
+HELD_KEYS = "local-api-keys.json"  # plaintext keys of this machine's own user, mode 0600, development only
+LOCAL_ROLES = ("submitter", "reviewer", "auditor")
+STEP_TIMEOUT_SECONDS = 3600.0  # an episode of hours takes less than this on two cores
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a submission came to rest, and what there is of it."""
+
+    submission: Submission
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedGate:
+    """A running gate: submit a script and wait until it rests."""
+
+    settings: Settings
+    toolchain: Toolchain
+    engine: Engine
+    caller: str  # API key id that submits
+
+    def take(self, text: str, *, on_change: Callable[[State], None]) -> Outcome:
+        """Submit `text` and return when the episode is released, refused, failed, or waits for a reviewer."""
+        from sqlmodel import select
+
+        from gateway.engine import wait_until_settled
+        from gateway.intake import submit
+        from gateway.submissions import Clip, Submission
+
+        database = self.toolchain.database
+        with database.write() as session:
+            row, _ = submit(
+                session,
+                toolchain=self.toolchain,
+                api_key_id=self.caller,
+                text=text,
+                idempotency_key=secrets.token_hex(16),
+            )
+            episode_id = row.id
+        self.engine.enqueue(episode_id)
+        wait_until_settled(database, episode_id, timeout=STEP_TIMEOUT_SECONDS, on_change=on_change)
+        with database.read() as session:
+            submission = session.get_one(Submission, episode_id)
+            clips = tuple(session.exec(select(Clip).where(Clip.episode_id == episode_id).order_by(Clip.media_type)))
+        return Outcome(submission, clips)
+
+
+def prepare(settings: Settings) -> list[str]:
+    """Make what a first run needs: folders and, in development, the keys that are missing; returns the new files."""
+    from gateway.app import utc_now
+    from gateway.keys import KeyFiles, generate_keys
+    from gateway.settings import Environment
+
+    if settings.environment is Environment.PRODUCTION:
+        return []  # production keys are made on purpose, by `assay keygen` or by the operator
+    return generate_keys(
+        KeyFiles(settings.keys), log_origin=settings.log_origin, organisation=settings.organisation, at=utc_now()
+    )
+
+
+def local_api_keys(settings: Settings) -> dict[str, str]:
+    """Return this machine's own API keys by role, making them once; they open a development installation only."""
+    from gateway.app import open_migrated_database, utc_now
+    from gateway.auth import Role, create_key
+    from gateway.keys import KeyFiles, store_private
+
+    path = settings.keys / HELD_KEYS
+    if path.exists():
+        held: dict[str, str] = json.loads(KeyFiles(settings.keys).private(HELD_KEYS))
+        return held
+    with open_migrated_database(settings).write() as session:
+        held = {role: create_key(session, Role(role), f"local {role}", utc_now()) for role in LOCAL_ROLES}
+        # If we crash between this file and the commit, the file holds keys that open nothing; delete it then.
+        store_private(path, json.dumps(held, indent=2).encode())
+    return held
+
+
+@contextmanager
+def embedded_gate(settings: Settings, *, note: Callable[[str], None]) -> Iterator[EmbeddedGate]:
+    """Build and start the whole gate in this process; `note` is told what is being done."""
+    from gateway.app import build_engine, build_pipeline, build_toolchain
+
+    prepare(settings)
+    note("loading voices, watermarks, models and keys")
+    toolchain = build_toolchain(settings)
+    keys = local_api_keys(settings)
+    engine = build_engine(settings, toolchain.database)
+    note("starting the worker")
+    engine.start(build_pipeline(toolchain))
+    try:
+        yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
+    finally:
+        engine.stop()
+        toolchain.database.dispose()
+
+
+def export(gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str) -> list[Path]:
+    """Copy an episode's files out of the blob store, as `folder/stem.mp3` and so on."""
+    extensions = {"audio/mpeg": "mp3", "audio/wav": "wav"}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for clip in outcome.clips:
+        path = folder / f"{stem}.{extensions[clip.media_type]}"
+        path.write_bytes(gate.toolchain.blobs.read(clip.sha256))
+        written.append(path)
+    return written

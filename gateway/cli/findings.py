@@ -1,0 +1,38 @@
+"""Findings of a decision as a table for people: rule, verdict, score, the words concerned, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+QUOTE_CHARACTERS = 90  # of the author's text shown per finding
+COLOURS = {"block": "red", "review": "yellow", "allow": "green"}
+
+
+def findings_table(text: str, decision: Mapping[str, Any]) -> Table:
+    """Return the findings of a stored decision on `text`, the strictest first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("verdict", "rule", "score", "in the script", "why")
+    order = {"block": 0, "review": 1, "allow": 2}
+    for finding in sorted(decision["findings"], key=lambda one: (order[one["verdict"]], -one["score"])):
+        span = finding["span"]
+        quote = " ".join(text[span["start"] : span["end"]].split())
+        if len(quote) > QUOTE_CHARACTERS:
+            quote = quote[:QUOTE_CHARACTERS] + "…"
+        why = finding["explanation"]
+        for evidence in finding.get("evidence", ()):
+            why += f"\n{evidence['publisher']}: {evidence['rating']} ({evidence['published_on']}) {evidence['url']}"
+        verdict = finding["verdict"]
+        table.add_row(
+            Text(verdict, style=COLOURS[verdict]),
+            f"{finding['rule']}: {finding['category']}",
+            f"{finding['score']:.2f}",
+            Text(quote),
+            Text(why),
+        )
+    return table

@@ -1,0 +1,63 @@
+"""`assay make`: one script through the whole gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.terminal import Exit, console, print_json
+
+
+@click.command()
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None:
+    """Take SCRIPT (Markdown) through the gate and, if it is released, put its files into the folder OUT.
+
+    Exit codes: 0 released, 3 refused or failed, 4 waiting for a reviewer.
+    """
+    import time
+
+    from gateway.cli.embedded import embedded_gate, export
+    from gateway.errors import InvalidRequestError
+    from gateway.settings import load_settings
+
+    try:
+        text = script.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(f"{script} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    screen = console(stderr=True)
+    with screen.status("starting") as status, embedded_gate(load_settings(), note=status.update) as gate:
+        began = time.monotonic()
+        outcome = gate.take(text, on_change=lambda state: status.update(f"{script.name}: {state.value}"))
+        state = outcome.submission.state
+        files = export(gate, outcome, out, stem=script.stem) if state == "released" else []
+    seconds = time.monotonic() - began
+    decision = outcome.submission.decision or {}
+    if as_json:
+        print_json(
+            {
+                "episode": outcome.submission.id,
+                "state": state,
+                "failure": outcome.submission.failure,
+                "failure_detail": outcome.submission.failure_detail,
+                "decision": decision,
+                "files": [str(path) for path in files],
+                "seconds": round(seconds, 2),
+            }
+        )
+    else:
+        from gateway.cli.findings import findings_table
+
+        screen.print(f"[bold]{state}[/bold] {outcome.submission.id} in {seconds:.1f} s")
+        if outcome.submission.failure:
+            screen.print(f"  {outcome.submission.failure}: {outcome.submission.failure_detail}")
+        if decision.get("findings"):
+            screen.print(findings_table(text, decision))
+        for path in files:
+            click.echo(path)
+    codes = {"released": Exit.DONE, "awaiting_review": Exit.WAITING}
+    context.exit(codes.get(state, Exit.REFUSED))

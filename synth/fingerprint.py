@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import soxr
@@ -103,15 +104,13 @@ def compare(query: Fingerprint, reference: Fingerprint) -> Match:
     if (query.version, query.hop_seconds) != (reference.version, reference.hop_seconds):
         raise AudioError("fingerprints of different versions cannot be compared; make both with the same version")
     queried, stored = _signs(query), _signs(reference)
-    sounding = [signs.any(axis=1) for signs in (queried, stored)]
+    sounding = [np.abs(signs).max(axis=1, initial=0, keepdims=True) for signs in (queried, stored)]
     needed = min(LONG_ENOUGH, math.ceil(min(sounding[0].sum(), sounding[1].sum()) / 2))
     if needed == 0:
         return Match(offset_seconds=0.0, bit_error_rate=0.5, overlap_seconds=0.0)
     size = fft.next_fast_len(len(queried) + len(stored) - 1, real=True)
-    overlap = _correlate(sounding[0].astype(np.float32), sounding[1].astype(np.float32), size)
-    agreement = np.zeros(size)
-    for queried_bit, stored_bit in zip(queried.T, stored.T, strict=True):
-        agreement += _correlate(queried_bit, stored_bit, size)
+    overlap = _correlate(sounding[0], sounding[1], size)
+    agreement = _correlate(queried, stored, size)
     errors = 0.5 - agreement / (2 * BITS * np.maximum(overlap, 1))
     errors[overlap < needed] = 1.0
     best = int(np.argmin(errors))
@@ -155,8 +154,12 @@ def _signs(recording: Fingerprint) -> NDArray[np.float32]:
     return signs
 
 
-def _correlate(query: NDArray[np.float32], reference: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    """Return the cyclic cross-correlation, index = shift of the query; all values are whole numbers."""
-    product = fft.rfft(reference.astype(np.float64), size) * np.conj(fft.rfft(query.astype(np.float64), size))
+def _correlate(query: NDArray[Any], reference: NDArray[Any], size: int) -> NDArray[np.float64]:
+    """Return the cyclic cross-correlation over axis 0, summed over axis 1; index = shift of the query.
+
+    All values are whole numbers, and rounding makes them exact.
+    """
+    spectra = [fft.rfft(recording.astype(np.float64), size, axis=0) for recording in (query, reference)]
+    product = np.einsum("fb,fb->f", spectra[1], np.conj(spectra[0]))
     rounded: NDArray[np.float64] = np.rint(fft.irfft(product, size))
     return rounded

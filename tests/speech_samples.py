@@ -16,10 +16,11 @@ SAMPLE_RATE = 24_000  # Hz, of everything that `reading` returns
 _READINGS = {
     "news": (
         "The committee met on Tuesday to discuss the new rail timetable, which will add four trains an hour from "
-        "March. Commuters in the northern suburbs had asked for a later last service, and the operator says that it will try "
-        "one until the summer. Ticket prices are not expected to change. Work on the second platform begins in April, "
-        "and the old footbridge will stay open until the lifts have been tested. Anyone who wishes to comment on the "
-        "plan can do so at the town hall, where the drawings are on show until the end of the month."
+        "March. Commuters in the northern suburbs had asked for a later last service, and the operator says that "
+        "it will try one until the summer. Ticket prices are not expected to change. Work on the second platform "
+        "begins in April, and the old footbridge will stay open until the lifts have been tested. Anyone who "
+        "wishes to comment on the plan can do so at the town hall, where the drawings are on show until the end of "
+        "the month."
     ),
     "story": (
         "In the old harbour the boats lay side by side, their ropes creaking as the tide turned. Anna walked along the "

@@ -18,6 +18,8 @@ from synth.audio import Samples, Speech
 from synth.errors import AudioError
 from synth.loudness import BLOCK_SECONDS, OVERSAMPLING, measure_loudness, measure_true_peak
 
+__all__ = ["master", "measure_loudness", "measure_true_peak"]
+
 TARGET_LUFS = -16.0
 # Codecs overshoot: 128 kbit/s MP3 of mastered speech rises up to 0.4 dB above its source. -2 keeps the decoded file
 # below -1.5 dBTP.

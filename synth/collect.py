@@ -1,0 +1,126 @@
+"""Turns decoded frames into one mono float32 array, block by block and within limits (no I/O)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from synth.audio import Samples
+from synth.errors import AudioError
+
+MAX_SECONDS = 4 * 3600.0  # the longest programme that is worth checking; also what `synth.speak` may make
+MAX_ENCODED_BYTES = 4 << 30  # four hours of 48 kHz stereo PCM are 2.6 GiB
+MAX_DECODED_BYTES = 3 << 30  # four hours of 44.1 kHz float32 are 2.4 GiB
+# Opus speech at 6 kbit/s unfolds 256-fold to 48 kHz float32; a thousand-fold means an artificial file.
+MAX_RATIO = 1_000.0
+RATIO_FREE_BYTES = 64 << 20  # six minutes; below that no file does harm, and silence compresses without bound
+MAX_CHANNELS = 8  # 7.1; more are scientific recordings
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000  # Hz
+MAX_MAGNITUDE = 100.0  # 40 dB over full scale; floating-point files may exceed 1.0, but not by this
+_BLOCK_SECONDS = 10  # joined before they are resampled
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What a file may cost; each limit is enforced while decoding, whatever the headers claim."""
+
+    max_seconds: float = MAX_SECONDS
+    max_encoded_bytes: int = MAX_ENCODED_BYTES
+    max_decoded_bytes: int = MAX_DECODED_BYTES  # of the mono float32 result, after resampling
+    max_ratio: float = MAX_RATIO  # decoded to encoded bytes
+
+
+class Collector:
+    """Takes frames in order; mixes down by the mean of all channels, and resamples with soxr if asked to."""
+
+    def __init__(self, limits: DecodeLimits, encoded_bytes: int, target_rate: int | None) -> None:
+        self._limits = limits
+        self._encoded_bytes = encoded_bytes
+        self._target_rate = target_rate
+        self._resampler: soxr.ResampleStream | None = None
+        self._pending: list[Samples] = []
+        self._pending_length = 0
+        self._blocks: list[Samples] = []
+        self._taken = 0  # samples before resampling
+        self._length = 0  # samples after resampling
+        self.source_sample_rate = 0
+        self.channels = 0
+
+    @property
+    def seconds(self) -> float:
+        """What has been taken so far."""
+        return self._taken / self.source_sample_rate if self.source_sample_rate else 0.0
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the result, in Hz."""
+        return self._target_rate or self.source_sample_rate
+
+    def add(self, frame: av.AudioFrame) -> None:
+        """Take the next frame; raise `AudioError` if it breaks a limit."""
+        channels, rate = frame.layout.nb_channels, frame.sample_rate
+        if not self.channels:
+            self._begin(channels, rate)
+        elif (channels, rate) != (self.channels, self.source_sample_rate):
+            raise AudioError("the file changes its channels or its sample rate midway; send it in one format")
+        self._taken += frame.samples
+        if self.seconds > self._limits.max_seconds:
+            raise AudioError(f"the file is longer than {self._limits.max_seconds / 60:.0f} minutes; send a shorter one")
+        self._pending.append(_mono(frame))
+        self._pending_length += frame.samples
+        if self._pending_length >= _BLOCK_SECONDS * rate:
+            self._store(last=False)
+
+    def finish(self) -> Samples:
+        """Return everything, float32 of shape (T,); holds one copy at a time."""
+        self._store(last=True)
+        samples: Samples = np.empty(self._length, dtype=np.float32)
+        place = 0
+        self._blocks.reverse()
+        while self._blocks:
+            block = self._blocks.pop()
+            samples[place : place + len(block)] = block
+            place += len(block)
+        return samples
+
+    def _begin(self, channels: int, rate: int) -> None:
+        if not 1 <= channels <= MAX_CHANNELS:
+            raise AudioError(f"the file has {channels} channels; at most {MAX_CHANNELS} are read")
+        if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+            raise AudioError(f"the file has {rate} Hz; {MIN_SAMPLE_RATE}..{MAX_SAMPLE_RATE} are read")
+        self.channels, self.source_sample_rate = channels, rate
+        if self._target_rate is not None and self._target_rate != rate:
+            self._resampler = soxr.ResampleStream(rate, self._target_rate, 1, dtype="float32", quality="HQ")
+
+    def _store(self, *, last: bool) -> None:
+        block: Samples = np.concatenate([np.zeros(0, dtype=np.float32), *self._pending])
+        self._pending, self._pending_length = [], 0
+        if not (np.abs(block) <= MAX_MAGNITUDE).all():
+            raise AudioError("the file holds samples that are not finite or far beyond full scale; this is not sound")
+        if self._resampler is not None:
+            block = self._resampler.resample_chunk(block, last=last)
+        self._blocks.append(block)
+        self._length += len(block)
+        size = 4 * self._length
+        if size > self._limits.max_decoded_bytes:
+            raise AudioError(f"the decoded file exceeds {self._limits.max_decoded_bytes} bytes; send a shorter one")
+        if size > RATIO_FREE_BYTES and size > self._limits.max_ratio * self._encoded_bytes:
+            raise AudioError(f"the file unfolds more than {self._limits.max_ratio:g}-fold; this is not a recording")
+
+
+def _mono(frame: av.AudioFrame) -> Samples:
+    """Return the mean of all channels, full scale 1.0."""
+    values: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, frame.layout.nb_channels).T
+    if values.dtype == np.uint8:
+        values = (values.astype(np.float32) - 128.0) / 128.0
+    elif values.dtype.kind == "i":
+        values = values.astype(np.float32) / float(1 << (8 * values.dtype.itemsize - 1))
+    mono: Samples = values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mono

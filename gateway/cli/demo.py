@@ -14,6 +14,7 @@ from gateway.cli.terminal import Exit, console, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gateway.cli.demochecks import CopyCheck
     from gateway.cli.embedded import EmbeddedGate, Outcome
     from gateway.settings import Settings
 
@@ -35,6 +36,12 @@ class Shown:
     text: str
     outcome: Outcome
     seconds: float
+
+    @property
+    def as_expected(self) -> bool:
+        """True if the script ended where it should; any end will do for a script of the user's own."""
+        state = self.outcome.submission.state
+        return EXPECTED.get(self.name, state) == state
 
 
 @click.command()
@@ -127,7 +134,7 @@ def _take_all(gate: EmbeddedGate, scripts: list[Path], screen: Console) -> list[
     return shown
 
 
-def _print_tables(screen: Console, shown: list[Shown], results: list) -> None:  # type: ignore[type-arg]
+def _print_tables(screen: Console, shown: list[Shown], results: list[CopyCheck]) -> None:
     from rich.table import Table
 
     from gateway.cli.findings import findings_table

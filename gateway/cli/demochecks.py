@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 COPY_BIT_RATE = 64_000  # half of what was released: a usual messenger's choice
 UNRELATED = (
-    "This is a different programme, read by the same voice. Nobody screened it, nobody marked it, and nobody signed it. "
-    "It talks about the tide tables for the coming week, about the new timetable of the ferry, and about the repair of "
-    "the clock on the customs house, which has shown ten past four since the spring."
+    "This is a different programme, read by the same voice. Nobody screened it, nobody marked it, and nobody "
+    "signed it. It talks about the tide tables for the coming week, about the new timetable of the ferry, and about "
+    "the repair of the clock on the customs house, which has shown ten past four since the spring"
 )
 
 

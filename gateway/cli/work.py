@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-
 DRAIN_SECONDS = 90  # an episode in hand may finish; docker-compose.yml grants two minutes
 
 

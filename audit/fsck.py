@@ -17,7 +17,17 @@ from audit import merkle
 from audit.checkpoint import Checkpoint, Verifier, parse_and_verify
 from audit.errors import CheckpointError, EventError, LogDivergedError
 from audit.event import parse_event
-from audit.store import CHECKPOINTS, ENTRIES, TILE_HASHES, TILES, StoredEntry, read_checkpoints, read_entries, read_head
+from audit.store import (
+    CHECKPOINTS,
+    ENTRIES,
+    TILE_HASHES,
+    TILES,
+    StoredCheckpoint,
+    StoredEntry,
+    read_checkpoints,
+    read_entries,
+    read_head,
+)
 
 
 class Part(StrEnum):
@@ -105,7 +115,7 @@ class _Check:
         self._published = published
         self._edge: list[list[bytes]] = []  # per tile level, the hashes of the tile that is being filled
         self._stored_checkpoints = read_checkpoints(session)
-        self._next_checkpoint = next(self._stored_checkpoints, None)
+        self._next_checkpoint: StoredCheckpoint | None = None
         self.derived = merkle.Frontier()
         self.size = self.checkpoints = self.sealed = 0
 
@@ -124,10 +134,14 @@ class _Check:
         # 2. to 4.
         if lowest is not None and lowest < 0:
             raise _FoundError(Part.ENTRY, lowest, "an entry is stored before the first")
+        self._advance()
         self._take_checkpoints()
-        for entry in read_entries(self._session, start=0, end=self.size):
-            self._take_entry(entry)
-            self._take_checkpoints()
+        try:
+            for entry in read_entries(self._session, start=0, end=self.size):
+                self._take_entry(entry)
+                self._take_checkpoints()
+        except LogDivergedError as error:
+            raise _FoundError(Part.ENTRY, self.derived.size, str(error)) from error
         if self.derived.size < self.size:
             raise _FoundError(Part.ENTRY, self.derived.size, f"the entry is missing; the head counts {self.size}")
         self._compare_edge()
@@ -184,7 +198,7 @@ class _Check:
         ).scalar_one_or_none()
         if stored is None:
             raise _FoundError(Part.TILE, first * span, f"tile {idx} of level {level} is missing")
-        found = merkle.split_hashes(bytes(stored))
+        found = merkle.split_hashes(stored)
         for offset, value in enumerate(expected):
             if found[offset : offset + 1] != (value,):
                 reason = f"hash {offset} of tile {idx} at level {level} is not the hash of the entries under it"
@@ -214,7 +228,13 @@ class _Check:
             if checkpoint.root != root:
                 raise _FoundError(Part.CHECKPOINT, here, f"the signed root is not that of the entries{self._since()}")
             self.checkpoints, self.sealed = self.checkpoints + 1, here
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
             self._next_checkpoint = next(self._stored_checkpoints, None)
+        except LogDivergedError as error:  # which one cannot be read, but it comes after the last good one
+            raise _FoundError(Part.CHECKPOINT, self.sealed, str(error)) from error
 
     def _since(self) -> str:
         """Name the entries among which the change must lie; the earlier ones are confirmed by a signature."""

@@ -134,7 +134,7 @@ class Log:
         if row is None:
             return None
         checkpoint = parse_and_verify(row.note, origin=self.origin, verifiers=(self.verifier,))
-        if (checkpoint.size, checkpoint.root) != (row.size, bytes(row.root)):
+        if (checkpoint.size, checkpoint.root) != (row.size, row.root):
             raise LogDivergedError(f"the stored checkpoint of size {row.size} is not what was signed; run fsck")
         return checkpoint
 
@@ -149,7 +149,7 @@ class Log:
         if leaf is None:
             raise LogDivergedError(f"entry {index} was signed but is not stored; run fsck")
         path = merkle.inclusion_proof(index, checkpoint.size, StoredNodes(session))
-        receipt = Receipt(index, bytes(leaf), path, checkpoint.note)
+        receipt = Receipt(index, leaf, path, checkpoint.note)
         try:
             verify_receipt(receipt, leaf=receipt.leaf, origin=self.origin, verifier=self.verifier)
         except ProofError as error:
@@ -169,9 +169,8 @@ class Log:
         )
         events = []
         for row in rows:
-            leaf = bytes(row.leaf)
             try:
-                events.append(LoggedEvent(row.idx, parse_event(leaf), leaf))
+                events.append(LoggedEvent(row.idx, parse_event(row.leaf), row.leaf))
             except EventError as error:
                 raise LogDivergedError(f"entry {row.idx} is not an event: {error}; run fsck") from error
         return events

@@ -8,6 +8,7 @@ node of the tree is therefore a few tiles away, and a proof costs O(log n).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,16 +16,19 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Integer,
     LargeBinary,
     SmallInteger,
     TypeDecorator,
+    cast,
     insert,
     select,
     update,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel
 
@@ -37,6 +41,7 @@ __all__ = [
     "CheckpointRow",
     "EntryRow",
     "HeadRow",
+    "Octets",
     "StoredNodes",
     "TileRow",
     "UtcDateTime",
@@ -85,6 +90,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Octets(TypeDecorator[bytes]):
+    """Bytes, whatever somebody put there: SQLite would hand back text where text was written into a binary column."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def column_expression(self, column: ColumnElement[bytes]) -> ColumnElement[bytes]:
+        """Read text as its bytes; on PostgreSQL this changes nothing."""
+        return cast(column, LargeBinary)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes:  # noqa: ARG002 - likewise
+        """Return bytes; nothing instead of NULL, which no column of ours allows."""
+        return bytes(value or b"")
+
+
 class EntryRow(SQLModel, table=True):
     """One entry; `kind`, `subject` and `at` repeat what the leaf says, for look-up only."""
 
@@ -96,8 +116,8 @@ class EntryRow(SQLModel, table=True):
     )
 
     idx: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
-    leaf: bytes = Field(sa_type=LargeBinary)
-    leaf_hash: bytes = Field(sa_type=LargeBinary)
+    leaf: bytes = Field(sa_type=Octets)
+    leaf_hash: bytes = Field(sa_type=Octets)
     kind: str = Field(max_length=64)
     subject: str = Field(max_length=MAX_NAME_CHARACTERS, index=True)
     at: datetime = Field(sa_type=UtcDateTime)
@@ -111,7 +131,7 @@ class TileRow(SQLModel, table=True):
 
     level: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
     idx: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
-    hashes: bytes = Field(sa_type=LargeBinary)
+    hashes: bytes = Field(sa_type=Octets)
 
 
 class HeadRow(SQLModel, table=True):
@@ -122,8 +142,8 @@ class HeadRow(SQLModel, table=True):
 
     id: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
     size: int = Field(sa_type=BigInteger)
-    root: bytes = Field(sa_type=LargeBinary)
-    frontier: bytes = Field(sa_type=LargeBinary)
+    root: bytes = Field(sa_type=Octets)
+    frontier: bytes = Field(sa_type=Octets)
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -132,7 +152,7 @@ class CheckpointRow(SQLModel, table=True):
     __tablename__ = "audit_checkpoint"
 
     size: int = Field(sa_column=Column(INDEX_TYPE, primary_key=True, autoincrement=False))
-    root: bytes = Field(sa_type=LargeBinary)
+    root: bytes = Field(sa_type=Octets)
     note: str
     created: datetime = Field(sa_type=UtcDateTime)
 
@@ -154,10 +174,10 @@ def read_head(session: Session, *, lock: bool = False) -> Frontier:
     if row is None:
         raise LogDivergedError("the log has no head row; run the database migrations, then fsck")
     try:
-        frontier = Frontier.decode(row.size, bytes(row.frontier))
+        frontier = Frontier.decode(row.size, row.frontier)
     except ProofError as error:
         raise LogDivergedError(f"the head contradicts itself: {error}; run fsck") from error
-    if frontier.root() != bytes(row.root):
+    if frontier.root() != row.root:
         raise LogDivergedError(f"the head's root at size {row.size} is not the root of its frontier; run fsck")
     return frontier
 
@@ -188,7 +208,7 @@ def complete_tile(session: Session, *, level: int, idx: int, hashes: Sequence[by
     stored = session.execute(select(TILES.c.hashes).where(here)).scalar_one_or_none()
     if stored is None or len(stored) != position * HASH_BYTES:
         raise LogDivergedError(f"tile {parent} of level {level + 1} does not hold {position} hashes; run fsck")
-    grown = bytes(stored) + root
+    grown = stored + root
     session.execute(update(TILES).where(here).values(hashes=grown))
     if len(grown) == TILE_BYTES:
         complete_tile(session, level=level + 1, idx=parent, hashes=split_hashes(grown))
@@ -226,7 +246,7 @@ class StoredNodes:
             select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.idx == idx)
         ).scalar_one_or_none()
         if stored is not None or level:
-            return split_hashes(bytes(stored or b""))
+            return split_hashes(stored or b"")
         return read_leaf_hashes(self._session, start=idx * TILE_HASHES, end=(idx + 1) * TILE_HASHES)
 
 
@@ -243,17 +263,24 @@ class StoredEntry:
 
 
 def read_entries(session: Session, *, start: int, end: int) -> Iterator[StoredEntry]:
-    """Yield the entries with `start <= index < end` in order, as many as there are, holding few at a time."""
+    """Yield the entries with `start <= index < end` in order, as many as there are, holding few at a time.
+
+    Raises `LogDivergedError` naming an entry that holds what the log never writes.
+    """
+    limit = PAGE_ENTRIES
     while start < end:
-        page = session.execute(
-            select(ENTRIES)
-            .where(ENTRIES.c.idx >= start, ENTRIES.c.idx < end)
-            .order_by(ENTRIES.c.idx)
-            .limit(PAGE_ENTRIES)
-        ).all()
+        within = (ENTRIES.c.idx >= start) & (ENTRIES.c.idx < end)
+        try:
+            with _reading(f"entry {start}"):
+                page = session.execute(select(ENTRIES).where(within).order_by(ENTRIES.c.idx).limit(limit)).all()
+        except LogDivergedError:
+            if limit == 1:
+                raise
+            limit = 1  # one of the rows is to blame: read up to it one by one
+            continue
         for row in page:
-            yield StoredEntry(row.idx, bytes(row.leaf), bytes(row.leaf_hash), row.kind, row.subject, row.at)
-        if len(page) < PAGE_ENTRIES:
+            yield StoredEntry(row.idx, row.leaf, row.leaf_hash, row.kind, row.subject, row.at)
+        if len(page) < limit:
             return
         start = page[-1].idx + 1
 
@@ -268,16 +295,31 @@ class StoredCheckpoint:
 
 
 def read_checkpoints(session: Session) -> Iterator[StoredCheckpoint]:
-    """Yield all checkpoints by rising size, holding few at a time."""
-    after = -1
+    """Yield all checkpoints by rising size, holding few at a time; raises `LogDivergedError` like `read_entries`."""
+    columns = (CHECKPOINTS.c.size, CHECKPOINTS.c.root, CHECKPOINTS.c.note)
+    after = -(2**63)  # even what no checkpoint can have: whoever verifies must see it
     while True:
-        larger = select(CHECKPOINTS).where(CHECKPOINTS.c.size > after).order_by(CHECKPOINTS.c.size).limit(PAGE_ENTRIES)
-        page = session.execute(larger).all()
+        larger = select(*columns).where(CHECKPOINTS.c.size > after).order_by(CHECKPOINTS.c.size).limit(PAGE_ENTRIES)
+        with _reading("a stored checkpoint"):
+            page = session.execute(larger).all()
         for row in page:
-            yield StoredCheckpoint(row.size, bytes(row.root), row.note)
+            yield StoredCheckpoint(row.size, row.root, row.note)
         if len(page) < PAGE_ENTRIES:
             return
         after = page[-1].size
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn values that cannot be read back, such as text that is no time, into `LogDivergedError`."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise LogDivergedError(f"{what} holds a value that the log never writes: {error}") from error
+    except OperationalError as error:
+        if "decode" not in str(error.orig):  # the database is out of reach, which says nothing about the log
+            raise
+        raise LogDivergedError(f"{what} holds text that is not UTF-8") from error
 
 
 def read_leaf_hashes(session: Session, *, start: int, end: int) -> tuple[bytes, ...]:
@@ -285,4 +327,4 @@ def read_leaf_hashes(session: Session, *, start: int, end: int) -> tuple[bytes, 
     rows = session.execute(
         select(ENTRIES.c.leaf_hash).where(ENTRIES.c.idx >= start, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
     )
-    return tuple(bytes(row.leaf_hash) for row in rows)
+    return tuple(row.leaf_hash for row in rows)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from audit_log import ORIGIN, create_log_tables, sqlite_engine
 from sqlalchemy import Engine
 
 from audit.checkpoint import LogKey
 from audit.log import Log
-from audit_log import ORIGIN, create_log_tables, sqlite_engine
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = sqlite_engine(tmp_path / "assay.db")
+    engine = sqlite_engine(tmp_path / "assay.db", synchronous="OFF")  # no test here pulls the plug
     create_log_tables(engine)
     yield engine
     engine.dispose()

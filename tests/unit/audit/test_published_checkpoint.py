@@ -1,0 +1,117 @@
+"""The checkpoint file, and the rollback that only it can show."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from audit_log import ORIGIN, an_event, create_log_tables, drop_guards, fill, seal, sqlite_engine
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from audit.checkpoint import Checkpoint, LogKey, sign_checkpoint
+from audit.errors import CheckpointError, LogDivergedError
+from audit.log import Log, write_checkpoint_file
+from audit.merkle import leaf_hash
+
+
+def sealed(engine: Engine, log: Log) -> Checkpoint:
+    seal(engine, log)
+    with Session(engine) as session:
+        checkpoint = log.latest_checkpoint(session)
+    assert checkpoint is not None
+    return checkpoint
+
+
+def test_nothing_published_is_nothing_to_compare(tmp_path: Path, engine: Engine, log: Log) -> None:
+    with Session(engine) as session:
+        assert log.check_against_published(session, tmp_path / "checkpoint") is None
+
+
+def test_published_checkpoint_is_the_note_and_the_log_begins_with_it(tmp_path: Path, engine: Engine, log: Log) -> None:
+    path = tmp_path / "checkpoint"
+    fill(engine, log, 5)
+    first = sealed(engine, log)
+    write_checkpoint_file(path, first)
+    assert path.read_text() == first.note
+    assert path.stat().st_mode & 0o777 == 0o644
+    fill(engine, log, 5, start=5)
+    second = sealed(engine, log)
+    with Session(engine) as session:
+        assert log.check_against_published(session, path) == first
+    write_checkpoint_file(path, second)
+    with Session(engine) as session:
+        assert log.check_against_published(session, path) == second
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("checkpoint")] == ["checkpoint"]
+
+
+def test_database_restored_from_an_old_copy_is_found(tmp_path: Path, log: Log) -> None:
+    old, now, path = tmp_path / "old.db", tmp_path / "now.db", tmp_path / "checkpoint"
+    engine = sqlite_engine(now)
+    create_log_tables(engine)
+    fill(engine, log, 3)
+    seal(engine, log)
+    engine.dispose()
+    shutil.copy(now, old)
+    engine = sqlite_engine(now)
+    fill(engine, log, 3, start=3)
+    write_checkpoint_file(path, sealed(engine, log))
+    engine.dispose()
+
+    restored = sqlite_engine(old)
+    with Session(restored) as session:
+        assert log.check_not_forked(session) is not None  # by itself the old copy is flawless
+        with pytest.raises(LogDivergedError, match=r"size 6 was published, but the newest stored is one of size 3"):
+            log.check_against_published(session, path)
+    # A log that went on writing after the restore is a fork, even when it is longer than what was published.
+    fill(restored, log, 9, start=100)
+    seal(restored, log)
+    with Session(restored) as session, pytest.raises(LogDivergedError, match="first 6 entries are not those"):
+        log.check_against_published(session, path)
+    restored.dispose()
+
+
+def test_new_database_behind_an_old_file_is_found(tmp_path: Path, engine: Engine, log: Log, key: LogKey) -> None:
+    path = tmp_path / "checkpoint"
+    write_checkpoint_file(path, sign_checkpoint(origin=ORIGIN, size=4, root=leaf_hash(b""), key=key))
+    with Session(engine) as session, pytest.raises(LogDivergedError, match="the newest stored is none"):
+        log.check_against_published(session, path)
+
+
+def test_lost_checkpoint_rows_are_found(tmp_path: Path, engine: Engine, log: Log) -> None:
+    path = tmp_path / "checkpoint"
+    fill(engine, log, 3)
+    write_checkpoint_file(path, sealed(engine, log))
+    drop_guards(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_checkpoint"))
+    with Session(engine) as session, pytest.raises(LogDivergedError, match="newest stored is none"):
+        log.check_against_published(session, path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"hello\n", b"x" * 2_000_000])
+def test_damaged_file_is_refused(content: bytes, tmp_path: Path, engine: Engine, log: Log) -> None:
+    path = tmp_path / "checkpoint"
+    path.write_bytes(content)
+    with Session(engine) as session, pytest.raises(CheckpointError):
+        log.check_against_published(session, path)
+
+
+def test_file_signed_by_a_stranger_is_refused(tmp_path: Path, engine: Engine, log: Log) -> None:
+    path = tmp_path / "checkpoint"
+    stranger = sign_checkpoint(origin=ORIGIN, size=1, root=leaf_hash(an_event().canonical()), key=LogKey.generate())
+    write_checkpoint_file(path, stranger)
+    with Session(engine) as session, pytest.raises(CheckpointError, match="no signature by an expected key"):
+        log.check_against_published(session, path)
+
+
+def test_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path: Path, key: LogKey) -> None:
+    checkpoint = sign_checkpoint(origin=ORIGIN, size=1, root=leaf_hash(b""), key=key)
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_checkpoint_file(tmp_path / "absent" / "checkpoint", checkpoint)
+    occupied = tmp_path / "checkpoint"
+    occupied.mkdir()
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_checkpoint_file(occupied, checkpoint)
+    assert list(tmp_path.iterdir()) == [occupied]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 import numpy as np
 
+from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.audio import Samples
+from synth.credentials import Screening
+from synth.produce import Imprint, Producer, Production
 from synth.script import Chapter, Script, Utterance
 from synth.voice import Unspeakable, VoiceCatalogue
 from synth.watermark import Detection, Payload, Presence
+from tests.credentials_samples import chain, signer
 
 SECONDS_PER_WORD = 0.35
 
@@ -71,7 +78,7 @@ class NoiseMark:
 CATALOGUE = VoiceCatalogue({"hum-low": HummingVoice("hum-low"), "hum-high": HummingVoice("hum-high", pitch=190.0)})
 
 
-def script(*, sentences: int = 6) -> Script:
+def script(*, sentences: int = 4) -> Script:
     """Return a script for two voices in two chapters, about two seconds per sentence."""
     lines = tuple(
         Utterance(speaker, f"Sentence number {number} says nothing at all.", 0, 0)
@@ -86,3 +93,35 @@ def script(*, sentences: int = 6) -> Script:
         chapters=(Chapter("First", lines[:half]), Chapter("Second", lines[half:])),
         source="",
     )
+
+
+EPISODE = "01JDX7M0Q5W3ZK8N2V4B6C9D1E"
+AT = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+SCREENING = Screening("allow", "decision-7", "podcast-default", "2026-11-01", "sha256:cc", "sha256:dd")
+DISCLOSURE = "This is made by a machine."
+
+
+@cache
+def gate() -> ContentCredentialsSigner:
+    """Return the one signer of a test process."""
+    return signer(chain())
+
+
+def producer(**changes: Any) -> Producer:
+    """Return a producer of these parts, some of them changed."""
+    parts: dict[str, Any] = {
+        "catalogue": CATALOGUE,
+        "marks": [NoiseMark("keyed"), NoiseMark("audioseal")],
+        "signer": gate(),
+        "log_origin": "log.example/assay",
+        "software_version": "0.1.0",
+        "imprint": Imprint(publisher="Example Radio", detector_url="https://example.com/verify"),
+        "workers": 1,
+    }
+    return Producer(**{**parts, **changes})
+
+
+def produce(maker: Producer, **changes: Any) -> Production:
+    """Produce the humming episode."""
+    facts: dict[str, Any] = {"episode_id": EPISODE, "at": AT, "screening": SCREENING, "disclosure": DISCLOSURE}
+    return maker.produce(script(), **{**facts, **changes})

@@ -1,0 +1,159 @@
+"""A produced episode: marked, tagged and signed clips of the same sound, and a record of how it went."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+
+from synth.credentials import CredentialsState
+from synth.decode import decode
+from synth.loudness import measure_true_peak
+from synth.master import TARGET_LUFS
+from synth.produce import RENDITIONS, Production, Stage, encode_below_ceiling
+from synth.readback import CEILING_DBTP
+from synth.tags import read_tags
+from synth.watermark import Payload, reads_back
+from tests.production_samples import AT, DISCLOSURE, EPISODE, SCREENING, NoiseMark, gate, produce, producer, script
+
+BOTH = pytest.mark.parametrize("place", [0, 1], ids=list(RENDITIONS))
+
+
+@pytest.fixture(scope="module")
+def production() -> Production:
+    ticks = itertools.count()
+    return produce(producer(clock=lambda: float(next(ticks))))
+
+
+def test_both_renditions_come_out(production: Production) -> None:
+    assert [clip.media_type for clip in production.clips] == ["audio/mpeg", "audio/wav"]
+
+
+@BOTH
+def test_clip_says_what_its_bytes_are(production: Production, place: int) -> None:
+    clip = production.clips[place]
+    assert clip.sha256 == hashlib.sha256(clip.data).hexdigest()
+    assert clip.episode_id == EPISODE
+    assert clip.duration == pytest.approx(production.duration, abs=0.05)
+    assert clip.loudness == pytest.approx(TARGET_LUFS, abs=1.0)
+    assert clip.true_peak <= CEILING_DBTP
+    assert clip.marks == (("keyed", "noise 1"), ("audioseal", "noise 1"))
+    assert clip.manifest_store in clip.data
+
+
+@BOTH
+def test_every_mark_is_in_the_final_bytes(production: Production, place: int) -> None:
+    sound = decode(production.clips[place].data)
+    for name in ("keyed", "audioseal"):
+        candidates = [Payload("another episode"), Payload(EPISODE)]
+        assert reads_back(NoiseMark(name).detect(sound.samples, sound.sample_rate, candidates), Payload(EPISODE))
+
+
+@BOTH
+def test_credentials_name_the_episode_and_everything_that_cleared_it(production: Production, place: int) -> None:
+    clip = production.clips[place]
+    report = gate().read(clip.data, clip.media_type)
+    assert report.state is CredentialsState.TRUSTED
+    assert report.label == clip.manifest_label
+    facts = report.facts
+    assert facts is not None
+    assert facts.episode_id == EPISODE
+    assert facts.plan_digest == script().plan_digest()
+    assert facts.log_origin == "log.example/assay"
+    assert facts.spoken_disclosure is True
+    for field in dataclasses.fields(SCREENING):
+        assert getattr(facts, field.name) == getattr(SCREENING, field.name)
+
+
+@BOTH
+def test_credentials_bind_the_values_that_the_marks_stand_for(production: Production, place: int) -> None:
+    clip = production.clips[place]
+    facts = gate().read(clip.data, clip.media_type).facts
+    assert facts is not None
+    code = hashlib.sha256(EPISODE.encode()).digest()
+    assert [(binding.algorithm, binding.value) for binding in facts.soft_bindings] == [
+        ("org.assay-gateway.keyed.1", code[:8]),
+        ("org.assay-gateway.audioseal.1", code[:2]),
+    ]
+
+
+@BOTH
+def test_players_see_title_disclosure_and_chapters(production: Production, place: int) -> None:
+    clip = production.clips[place]
+    tags = read_tags(clip.data, clip.media_type)
+    assert (tags.title, tags.show, tags.artist) == ("Humming", "hums", "Example Radio")
+    assert "synthetic" in tags.ai_disclosure
+    assert tags.detector_url == "https://example.com/verify"
+    assert tags.date == AT.date().isoformat()
+    assert [chapter.title for chapter in tags.chapters] == [chapter.title for chapter in production.chapters]
+    assert len(tags.chapters) == 3  # the disclosure has its own
+
+
+@BOTH
+def test_script_does_not_stand_in_the_file(production: Production, place: int) -> None:
+    data = production.clips[place].data
+    for text in (script().utterances[0].text, DISCLOSURE):
+        assert text.encode() not in data
+        assert text.encode("utf-16-le") not in data
+
+
+def test_disclosure_is_heard_first(production: Production) -> None:
+    first = production.cues[0]
+    assert (first.start, first.text) == (0.0, DISCLOSURE)
+
+
+def test_both_renditions_hold_the_same_sound(production: Production) -> None:
+    lossy, lossless = (decode(clip.data).samples for clip in production.clips)
+    assert len(lossy) == len(lossless)
+    assert np.corrcoef(lossy, lossless)[0, 1] > 0.99
+
+
+def test_each_stage_is_timed_once_and_in_order(production: Production) -> None:
+    shared = [(Stage.SPEAK, None), (Stage.MASTER, None), (Stage.MARK, None)]
+    own = [Stage.ENCODE, Stage.TAG, Stage.SIGN, Stage.READ_BACK]
+    assert [(time.stage, time.media_type) for time in production.times] == [
+        *shared,
+        *((stage, media_type) for media_type in RENDITIONS for stage in own),
+    ]
+    assert {time.seconds for time in production.times} == {1.0}
+
+
+def test_progress_is_told_stage_by_stage() -> None:
+    told: list[tuple[Stage, int, int]] = []
+    produce(producer(renditions=["audio/wav"]), progress=lambda *step: told.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
+        Stage.SPEAK,
+        Stage.MASTER,
+        Stage.MARK,
+        Stage.READ_BACK,
+    ]
+    for stage in {stage for stage, _, _ in told}:
+        steps = [(done, total) for which, done, total in told if which is stage]
+        assert steps == [(done, steps[0][1]) for done in range(1, steps[0][1] + 1)]
+
+
+def test_without_disclosure_the_credentials_do_not_claim_one() -> None:
+    clip = produce(producer(renditions=["audio/wav"]), disclosure=None).clips[0]
+    facts = gate().read(clip.data, clip.media_type).facts
+    assert facts is not None
+    assert facts.spoken_disclosure is False
+
+
+def test_same_script_gives_the_same_sound_twice(production: Production) -> None:
+    again = produce(producer(renditions=["audio/wav"]))
+    np.testing.assert_array_equal(decode(again.clips[0].data).samples, decode(production.clips[1].data).samples)
+
+
+@BOTH
+def test_rendition_over_the_ceiling_is_turned_down_just_enough(place: int) -> None:
+    from synth.audio import MarkedSpeech
+
+    loud = np.clip(np.random.default_rng(3).normal(0, 0.4, 44_100 * 3), -0.95, 0.95).astype(np.float32)
+    marked = MarkedSpeech(loud, 44_100, (), (), EPISODE, (("keyed", "noise 1"),))
+    assert measure_true_peak(loud, 44_100) > CEILING_DBTP
+    sound = decode(encode_below_ceiling(marked, RENDITIONS[place]))
+    peak = measure_true_peak(sound.samples, sound.sample_rate)
+    assert CEILING_DBTP - 1.0 < peak <= CEILING_DBTP

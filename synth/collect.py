@@ -50,6 +50,7 @@ class Collector:
         self._length = 0  # samples after resampling
         self.source_sample_rate = 0
         self.channels = 0
+        self.damaged = 0  # frames that were replaced by silence
 
     @property
     def seconds(self) -> float:
@@ -66,12 +67,16 @@ class Collector:
         channels, rate = frame.layout.nb_channels, frame.sample_rate
         if not self.channels:
             self._begin(channels, rate)
-        elif (channels, rate) != (self.channels, self.source_sample_rate):
-            raise AudioError("the file changes its channels or its sample rate midway; send it in one format")
         self._taken += frame.samples
         if self.seconds > self._limits.max_seconds:
             raise AudioError(f"the file is longer than {self._limits.max_seconds / 60:.0f} minutes; send a shorter one")
-        self._pending.append(_mono(frame))
+        mono = _mono(frame)
+        if (channels, rate) != (self.channels, self.source_sample_rate) or not (np.abs(mono) <= MAX_MAGNITUDE).all():
+            # A changed byte can turn a frame into noise without bound, or into one of another format. It becomes
+            # silence, so that what follows keeps its place, and is counted.
+            mono = np.zeros_like(mono)
+            self.damaged += 1
+        self._pending.append(mono)
         self._pending_length += frame.samples
         if self._pending_length >= _BLOCK_SECONDS * rate:
             self._store(last=False)
@@ -100,8 +105,6 @@ class Collector:
     def _store(self, *, last: bool) -> None:
         block: Samples = np.concatenate([np.zeros(0, dtype=np.float32), *self._pending])
         self._pending, self._pending_length = [], 0
-        if not (np.abs(block) <= MAX_MAGNITUDE).all():
-            raise AudioError("the file holds samples that are not finite or far beyond full scale; this is not sound")
         if self._resampler is not None:
             block = self._resampler.resample_chunk(block, last=last)
         self._blocks.append(block)

@@ -50,7 +50,7 @@ class Decoded:
     media_type: str  # by the bytes
     channels: int  # in the file
     source_sample_rate: int  # Hz in the file
-    damaged_packets: int  # that could not be decoded and are missing
+    damaged_packets: int  # that could not be decoded; missing or silent in `samples`
 
     @property
     def duration(self) -> float:
@@ -132,6 +132,7 @@ def _decode(file: BinaryIO, size: int, media_type: str, limits: DecodeLimits, ta
     seconds = collector.seconds
     if seconds == 0.0:
         raise AudioError(f"this {media_type} file holds no audio that can be decoded")
+    damaged += collector.damaged
     if damaged > max(1, MAX_DAMAGED * packets):
         raise AudioError(f"{damaged} of {packets} packets of this {media_type} file cannot be decoded; it is damaged")
     if (mp3_frame_bytes(last[:4]) or 0) > len(last):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
-from audit.log import Log
+from gateway.api.places import Places
 from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
 from gateway.auth import Authenticator
-from gateway.blobs import BlobStore
-from gateway.db import Database
-from gateway.settings import Settings
+from gateway.review import ReviewDesk
+from gateway.toolchain import Toolchain
 from gateway.verify import Verifier
 
 
@@ -24,15 +22,14 @@ from gateway.verify import Verifier
 class Backend:
     """What `gateway.app` puts behind the routes; every member is safe to use from several threads."""
 
-    settings: Settings
-    database: Database
-    log: Log
-    blobs: BlobStore
+    toolchain: Toolchain
+    enqueue: Callable[[str], None]  # gives a stored submission to the workers
     authenticator: Authenticator
+    reviews: ReviewDesk
     verifier: Verifier
     probes: Sequence[Probe]
-    throttle: Throttle  # of public verification
-    clock: Callable[[], datetime]  # aware UTC
+    throttle: Throttle  # how often one client may ask for a verification
+    places: Places  # how many verifications run at once
 
 
 def backend_of(request: Request) -> Backend:

@@ -1,0 +1,108 @@
+"""The podcast feed and its cover."""
+
+from __future__ import annotations
+
+import hashlib
+from email.utils import format_datetime, parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.backend import BackendDep
+from gateway.api.episodes import audio_url
+from gateway.api.media import PUBLIC_HEADERS, StoredFile, is_unchanged, serve_file
+from gateway.api.problems import problem_responses
+from gateway.feed import Channel, FeedEpisode, FeedFile, render_feed
+from gateway.releases import PublicEpisode, list_released
+from gateway.settings import Settings
+
+router = APIRouter(tags=["feed"])
+
+COVER = Path(__file__).parent.parent / "static" / "cover.png"
+FEED_CACHE = "public, max-age=300"  # players look every few minutes at most
+COVER_CACHE = "public, max-age=86400"
+FEED_TYPE = "application/rss+xml; charset=utf-8"
+_FEED_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "RSS 2.0.", "content": {"application/rss+xml": {}}},
+    304: {"description": "Nothing new."},
+    **problem_responses(503),
+}
+
+
+@router.get("/feed.xml", response_class=Response, responses=_FEED_RESPONSES)
+@router.head("/feed.xml", response_class=Response, responses=_FEED_RESPONSES, operation_id="head_feed")
+def get_feed(request: Request, backend: BackendDep) -> Response:
+    """Return the podcast feed of all released episodes, newest first."""
+    settings = backend.toolchain.settings
+    with backend.toolchain.database.read() as session:
+        episodes = [episode for episode in list_released(session) if episode.clips]
+    content = render_feed(_channel(settings, episodes), [_item(settings, episode) for episode in episodes])
+    etag = hashlib.sha256(content).hexdigest()
+    headers = {**PUBLIC_HEADERS, "Cache-Control": FEED_CACHE, "ETag": f'"{etag}"'}
+    if episodes:
+        headers["Last-Modified"] = format_datetime(episodes[0].released_at, usegmt=True)
+    if is_unchanged(request, etag) or _not_modified_since(request, episodes):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=FEED_TYPE)
+
+
+@router.get("/cover.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+@router.head("/cover.png", response_class=Response, responses={200: {}}, operation_id="head_cover")
+def get_cover(request: Request) -> Response:
+    """Return the show's cover image."""
+    content = COVER.read_bytes()
+    file = StoredFile(lambda: BytesIO(content), len(content), "image/png", hashlib.sha256(content).hexdigest())
+    return serve_file(request, file, {**PUBLIC_HEADERS, "Cache-Control": COVER_CACHE})
+
+
+def _not_modified_since(request: Request, episodes: list[PublicEpisode]) -> bool:
+    """RFC 9110 section 13.1.3: only where no entity tag was sent; a date that cannot be read does not count."""
+    header = request.headers.get("if-modified-since")
+    if header is None or "if-none-match" in request.headers or not episodes:
+        return False
+    try:
+        since = parsedate_to_datetime(header)
+    except ValueError:
+        return False  # safe to ignore: the client gets the whole feed
+    if since.tzinfo is None:
+        return False
+    return episodes[0].released_at.replace(microsecond=0) <= since
+
+
+def _channel(settings: Settings, episodes: list[PublicEpisode]) -> Channel:
+    base = settings.public_url.rstrip("/")
+    shows = {episode.show for episode in episodes}
+    languages = {episode.language for episode in episodes}
+    return Channel(
+        title=(shows.pop() if len(shows) == 1 else "") or settings.organisation,
+        description=settings.show_description,
+        author=settings.organisation,
+        language=languages.pop() if len(languages) == 1 else "en",
+        link=base,
+        feed_url=f"{base}/feed.xml",
+        image_url=f"{base}/cover.png",
+    )
+
+
+def _item(settings: Settings, episode: PublicEpisode) -> FeedEpisode:
+    base = settings.public_url.rstrip("/")
+    page = f"{base}/v1/episodes/{episode.id}"
+    return FeedEpisode(
+        id=episode.id,
+        title=episode.title,
+        link=page,
+        released_at=episode.released_at,
+        duration=episode.clips[0].duration,
+        files=tuple(
+            FeedFile(audio_url(episode.id, clip, base=base), clip.media_type, clip.size, clip.sha256)
+            for clip in episode.clips
+        ),
+        transcript_url=f"{page}/transcript.vtt",
+        chapters_url=f"{page}/chapters.json",
+        chapters=episode.chapters,
+        speakers=episode.speakers,
+    )

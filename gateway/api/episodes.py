@@ -1,0 +1,173 @@
+"""Released episodes: their public page, audio, transcript and chapters.
+
+Before release the same audio URL answers to those who may know of the episode, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.access import OptionalCaller
+from gateway.api.backend import Backend, BackendDep
+from gateway.api.media import IMMUTABLE, PRIVATE, PUBLIC_HEADERS, StoredFile, is_unchanged, serve_file
+from gateway.api.problems import problem_responses
+from gateway.api.schemas import EXAMPLE_SHA256, ChapterOut, ClipOut, EpisodeId, EpisodeOut
+from gateway.api.transcript import chapters_json, transcript_vtt
+from gateway.api.visibility import may_hear
+from gateway.auth import Caller
+from gateway.errors import NotFoundError
+from gateway.releases import EXTENSIONS, PublicClip, PublicEpisode, find_released
+from gateway.submissions import Clip
+
+router = APIRouter(tags=["episodes"])
+
+MAX_AGE_SECONDS = 300  # of what describes an episode: an episode can be withdrawn, its bytes can not change
+DESCRIPTION_CACHE = f"public, max-age={MAX_AGE_SECONDS}"
+FileName = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{64}\.(mp3|wav)$",
+        description="SHA-256 of the file's bytes, and its extension.",
+        examples=[f"{EXAMPLE_SHA256}.mp3"],
+    ),
+]
+_AUDIO: dict[str, Any] = {"audio/mpeg": {}, "audio/wav": {}}
+_AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The whole file.", "content": _AUDIO},
+    206: {"description": "The byte ranges asked for.", "content": {**_AUDIO, "multipart/byteranges": {}}},
+    304: {"description": "The client has these bytes."},
+    **problem_responses(401, 404, 416, 503),
+}
+
+
+def audio_url(episode_id: str, clip: PublicClip, *, base: str = "") -> str:
+    """Return the address of a rendition; it names the bytes and so never changes its meaning."""
+    return f"{base}/v1/episodes/{episode_id}/audio/{clip.sha256}.{clip.extension}"
+
+
+def clip_out(episode_id: str, clip: PublicClip) -> ClipOut:
+    """Return a rendition as the API shows it."""
+    return ClipOut(
+        sha256=clip.sha256,
+        media_type=clip.media_type,
+        size=clip.size,
+        duration=clip.duration,
+        loudness=clip.loudness,
+        true_peak=clip.true_peak,
+        manifest_label=clip.manifest_label,
+        marks=[layer for layer, _ in clip.marks],
+        url=audio_url(episode_id, clip),
+    )
+
+
+@router.get("/v1/episodes/{episode_id}", responses=problem_responses(404, 503))
+def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) -> EpisodeOut:
+    """Return what is public about a released episode."""
+    episode = _released(backend, episode_id)
+    response.headers["Cache-Control"] = DESCRIPTION_CACHE
+    self_url = f"/v1/episodes/{episode.id}"
+    return EpisodeOut(
+        id=episode.id,
+        title=episode.title,
+        show=episode.show,
+        language=episode.language,
+        released_at=episode.released_at,
+        synthetic=True,
+        duration=episode.clips[0].duration,
+        clips=[clip_out(episode.id, clip) for clip in episode.clips],
+        chapters=[ChapterOut(start=start, title=title) for start, title in episode.chapters],
+        log_entry=episode.entry_index,
+        links={
+            "self": self_url,
+            "transcript": f"{self_url}/transcript.vtt",
+            "chapters": f"{self_url}/chapters.json",
+            "proof": f"/v1/log/proof/{episode.id}",
+        },
+    )
+
+
+@router.get(
+    "/v1/episodes/{episode_id}/audio/{file_name}",
+    response_class=Response,
+    responses=_AUDIO_RESPONSES,
+)
+@router.head(
+    "/v1/episodes/{episode_id}/audio/{file_name}",
+    response_class=Response,
+    responses=_AUDIO_RESPONSES,
+    operation_id="head_audio",
+)
+def get_audio(
+    episode_id: EpisodeId, file_name: FileName, request: Request, backend: BackendDep, caller: OptionalCaller
+) -> Response:
+    """Return the bytes of a rendition, whole or in ranges; the address is immutable."""
+    sha256, _, extension = file_name.partition(".")
+    with backend.toolchain.database.read() as session:
+        clip = session.get(Clip, sha256)
+        if clip is None or clip.episode_id != episode_id or EXTENSIONS.get(clip.media_type) != extension:
+            raise _no_audio()
+        headers = _audio_headers(session, episode_id, caller)
+    blobs = backend.toolchain.blobs
+    file = StoredFile(lambda: blobs.open(sha256), clip.size, clip.media_type, sha256)
+    return serve_file(request, file, headers)
+
+
+@router.get(
+    "/v1/episodes/{episode_id}/transcript.vtt",
+    response_class=Response,
+    responses={200: {"description": "WebVTT.", "content": {"text/vtt": {}}}, **problem_responses(404, 503)},
+)
+def get_transcript(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
+    """Return who says what when, as WebVTT."""
+    episode = _released(backend, episode_id)
+    return _describe(request, transcript_vtt(episode.cues).encode(), "text/vtt; charset=utf-8")
+
+
+@router.get(
+    "/v1/episodes/{episode_id}/chapters.json",
+    response_class=Response,
+    responses={
+        200: {"description": "JSON chapters 1.2.", "content": {"application/json+chapters": {}}},
+        **problem_responses(404, 503),
+    },
+)
+def get_chapters(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
+    """Return the chapters in the form of the podcast namespace."""
+    episode = _released(backend, episode_id)
+    content = json.dumps(chapters_json(episode.chapters), ensure_ascii=False).encode()
+    return _describe(request, content, "application/json+chapters")
+
+
+def _released(backend: Backend, episode_id: str) -> PublicEpisode:
+    with backend.toolchain.database.read() as session:
+        episode = find_released(session, episode_id)
+    if episode is None or not episode.clips:
+        raise NotFoundError(f"no released episode is called '{episode_id}'")
+    return episode
+
+
+def _audio_headers(session: Session, episode_id: str, caller: Caller | None) -> dict[str, str]:
+    if find_released(session, episode_id) is not None:
+        return {**PUBLIC_HEADERS, "Cache-Control": IMMUTABLE}
+    if caller is None or not may_hear(session, caller, episode_id):
+        raise _no_audio()
+    return {"Cache-Control": PRIVATE}
+
+
+def _no_audio() -> NotFoundError:
+    return NotFoundError("there is no such audio, or it is not released")
+
+
+def _describe(request: Request, content: bytes, media_type: str) -> Response:
+    etag = hashlib.sha256(content).hexdigest()
+    headers = {**PUBLIC_HEADERS, "Cache-Control": DESCRIPTION_CACHE, "ETag": f'"{etag}"'}
+    if is_unchanged(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=media_type)

@@ -1,0 +1,44 @@
+"""Puts routes, problem documents, headers and the OpenAPI description on an application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gateway.api import channel, episodes, health, logbook, problems, reviews, submissions, verifications
+from gateway.api.backend import Backend
+from gateway.api.middleware import Envelope
+from gateway.api.schemas import ProblemOut
+
+ROUTERS = (
+    submissions.router,
+    reviews.router,
+    episodes.router,
+    verifications.router,
+    logbook.router,
+    channel.router,
+    health.router,
+)
+
+
+def mount(app: FastAPI, backend: Backend) -> None:
+    """Make `app` answer with `backend`; call it once, before the first request."""
+    app.state.backend = backend
+    public_url = backend.toolchain.settings.public_url
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app, public_url=public_url)
+    app.add_middleware(Envelope, public_url=public_url)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        )
+        schema["components"]["schemas"]["Problem"] = ProblemOut.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

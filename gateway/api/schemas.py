@@ -1,0 +1,288 @@
+"""What the API takes and gives: its own models, apart from rows and domain values, closed against unknown members."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.submissions import ID_ALPHABET, ID_LENGTH, State
+from policies.decision import Verdict
+
+EPISODE_ID_PATTERN = rf"^ep_[{ID_ALPHABET}]{{{ID_LENGTH}}}$"
+EXAMPLE_ID = "ep_9m3kq7xv2c8r4t6w1b5n"
+EXAMPLE_SHA256 = "5f0c" * 16
+EXAMPLE_SCRIPT = """---
+title: Morning briefing
+show: Harbour News
+voices:
+  ANNA: hibari-heart
+---
+# Weather
+
+ANNA: Good morning. It stays dry until the evening.
+"""
+
+EpisodeId = Annotated[str, Path(pattern=EPISODE_ID_PATTERN, description="Id of the episode.", examples=[EXAMPLE_ID])]
+
+
+class Model(BaseModel):
+    """Base of all models: frozen, and nothing unknown gets in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemOut(Model):
+    """RFC 9457 problem document; `type` names the problem, `trace_id` finds it in the log."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = Field(examples=["https://gate.example/problems/not-found"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    trace_id: str
+
+
+class SubmissionIn(Model):
+    """A script to be screened, spoken and released."""
+
+    script: str = Field(description="The script in the Markdown dialect, head included.", examples=[EXAMPLE_SCRIPT])
+
+
+class Stored(Model):
+    """Base of what is read back from a row: another version may have written members that this one does not know."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SpanOut(Stored):
+    """Half-open range of characters (Unicode code points) in the author's text."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+
+class EvidenceOut(Stored):
+    """A dated source that shows why a claim is a problem."""
+
+    claim: str
+    rating: str
+    publisher: str
+    url: str
+    published_on: str
+    similarity: float
+
+
+class FindingOut(Stored):
+    """One thing that one rule saw."""
+
+    rule: str
+    category: str
+    verdict: Verdict
+    span: SpanOut
+    score: float
+    explanation: str
+    view: str
+    evidence: list[EvidenceOut]
+
+
+class DecisionOut(Stored):
+    """What the policy decided, and everything that made the decision."""
+
+    verdict: Verdict
+    findings: list[FindingOut]
+    policy_id: str
+    policy_version: str
+    policy_digest: str
+    models: list[tuple[str, str]]
+    script_digest: str
+    coverage: list[tuple[str, str]]
+
+
+class FailureOut(Model):
+    """Why the gate could not finish."""
+
+    reason: str = Field(description="Slug of the problem.", examples=["storage-unavailable"])
+    detail: str
+
+
+class EventOut(Model):
+    """One entry of the audit log about this submission; its bytes are at `/v1/log/entries/{index}`."""
+
+    index: int
+    kind: str
+    at: datetime
+
+
+class ClipOut(Model):
+    """One rendition of the episode."""
+
+    sha256: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    duration: float = Field(description="Seconds.")
+    loudness: float = Field(description="LUFS.")
+    true_peak: float = Field(description="dBTP.")
+    manifest_label: str
+    marks: list[str] = Field(description="Watermark layers, in the order of embedding.")
+    url: str
+
+
+class DecidedOut(Model):
+    """What a reviewer decided."""
+
+    verdict: str = Field(examples=["approve", "reject"])
+    reason: str
+    decided_at: datetime
+
+
+class SubmissionOut(Model):
+    """A submission in a list."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    state: State
+    title: str
+    show: str
+    language: str
+    received_at: datetime
+    changed_at: datetime
+    links: dict[str, str] = Field(examples=[{"self": f"/v1/submissions/{EXAMPLE_ID}"}])
+
+
+class SubmissionDetailOut(SubmissionOut):
+    """A submission with all that became of it."""
+
+    script: str
+    script_digest: str
+    decision: DecisionOut | None
+    review: DecidedOut | None
+    failure: FailureOut | None
+    clips: list[ClipOut]
+    events: list[EventOut]
+
+
+class SubmissionPage(Model):
+    """One page of submissions, newest first."""
+
+    items: list[SubmissionOut]
+    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last one.")
+
+
+class ChapterOut(Model):
+    """Where a chapter begins."""
+
+    start: float = Field(description="Seconds.")
+    title: str
+
+
+class EpisodeOut(Model):
+    """A released episode, as anybody may see it."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    title: str
+    show: str
+    language: str
+    released_at: datetime
+    synthetic: bool = Field(description="Always true: every voice is made by AI.")
+    duration: float = Field(description="Seconds.")
+    clips: list[ClipOut]
+    chapters: list[ChapterOut]
+    log_entry: int = Field(description="Index of the release in the audit log.")
+    links: dict[str, str]
+
+
+class ReviewOut(Model):
+    """A case that waits for a decision."""
+
+    episode_id: str = Field(examples=[EXAMPLE_ID])
+    title: str
+    show: str
+    version: int = Field(description="Pass it back to decide exactly what was read.")
+    requested_at: datetime
+    claimed: bool = Field(description="Somebody's lease runs.")
+    claimed_by_me: bool
+    claimed_until: datetime | None
+    links: dict[str, str]
+
+
+class ReviewList(Model):
+    """All cases that wait, the oldest first."""
+
+    items: list[ReviewOut]
+
+
+class VerdictIn(Model):
+    """A reviewer's decision; there is none without a reason."""
+
+    reason: str = Field(min_length=1, max_length=2_000, examples=["The claim is quoted and refuted in the same turn."])
+    version: int | None = Field(None, ge=1, description="Refuse the decision if the episode has changed since.")
+
+
+class CheckOut(Model):
+    """One numbered check of a verification."""
+
+    number: int
+    id: str
+    name: str
+    outcome: str = Field(examples=["pass", "fail", "absent", "inconclusive", "not_applicable", "error"])
+    explanation: str
+    details: dict[str, Any]
+
+
+class NamedEpisodeOut(Model):
+    """The released episode that a file is, or claims to be."""
+
+    id: str
+    title: str
+    show: str
+    released_at: datetime
+    manifest_label: str | None
+    url: str
+
+
+class ReportOut(Model):
+    """What verification found."""
+
+    conclusion: str = Field(examples=["genuine"])
+    summary: str
+    complete: bool = Field(description="False when a check could not run.")
+    sha256: str
+    size: int
+    checked_at: datetime
+    episode: NamedEpisodeOut | None
+    differences: list[str]
+    checks: list[CheckOut]
+
+
+class ComponentOut(Model):
+    """One thing that this process cannot do without."""
+
+    name: str
+    ok: bool
+    reason: str
+
+
+class ReadinessOut(Model):
+    """Whether this process can do its work."""
+
+    status: str = Field(examples=["ready", "not_ready"])
+    components: list[ComponentOut]
+
+
+class LivenessOut(Model):
+    """This process answers."""
+
+    status: str = Field(examples=["alive"])
+
+
+class KnownProblemOut(Model):
+    """What a problem type means."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str

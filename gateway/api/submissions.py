@@ -1,0 +1,210 @@
+"""Submissions: send a script, and see what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import ValidationError
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.access import READERS_OF_ALL, SubmissionLister, SubmissionReader, SubmitterCaller
+from gateway.api.backend import Backend, BackendDep
+from gateway.api.bodies import media_type_of, read_body
+from gateway.api.episodes import clip_out
+from gateway.api.problems import problem_responses, validation_errors
+from gateway.api.schemas import (
+    EXAMPLE_SCRIPT,
+    DecidedOut,
+    DecisionOut,
+    EpisodeId,
+    EventOut,
+    FailureOut,
+    SubmissionDetailOut,
+    SubmissionIn,
+    SubmissionOut,
+    SubmissionPage,
+)
+from gateway.api.visibility import visible_submission
+from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.intake import submit
+from gateway.releases import public_clips
+from gateway.submissions import Clip, ReviewCase, State, Submission
+
+router = APIRouter(tags=["submissions"])
+
+MARKDOWN, JSON = "text/markdown", "application/json"
+JSON_GROWTH = 6  # "\u00e9" is six bytes for one: the script's own limit applies after decoding
+JSON_OVERHEAD_BYTES = 1_024
+MAX_PAGE = 100
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": SubmissionIn.model_json_schema()},
+        MARKDOWN: {"schema": {"type": "string"}, "example": EXAMPLE_SCRIPT},
+    },
+}
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="Any unique string; sending the same script again under it returns the first submission.",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+    ),
+]
+
+
+async def submitted_script(request: Request, caller: SubmitterCaller, backend: BackendDep) -> str:
+    """Return the script out of a JSON or Markdown body; the caller is checked before the body is read."""
+    del caller
+    limit = backend.toolchain.settings.max_script_bytes
+    media_type = media_type_of(request)
+    if media_type == JSON:
+        return _script_in_json(await read_body(request, limit=limit * JSON_GROWTH + JSON_OVERHEAD_BYTES))
+    if media_type == MARKDOWN:
+        try:
+            return (await read_body(request, limit=limit)).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidRequestError(f"the script is not UTF-8: byte {error.start} does not fit") from error
+    raise UnsupportedMediaError(f"send {JSON} or {MARKDOWN}, not '{media_type[:80]}'")
+
+
+@router.post(
+    "/v1/submissions",
+    status_code=202,
+    responses={
+        202: {
+            "description": "Stored, and waiting to be screened.",
+            "headers": {"Location": {"description": "Where to see its status.", "schema": {"type": "string"}}},
+        },
+        **problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
+    },
+    openapi_extra={"requestBody": _REQUEST_BODY},
+)
+def create_submission(
+    caller: SubmitterCaller,
+    script: Annotated[str, Depends(submitted_script)],
+    backend: BackendDep,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> SubmissionOut:
+    """Hand in a script. It is screened, and if the policy lets it, spoken, marked, signed, logged and released.
+
+    A script that cannot be read, or that names a voice that is not allowed, is refused at once with its place.
+    """
+    with backend.toolchain.database.write() as session:
+        row, _ = submit(
+            session,
+            toolchain=backend.toolchain,
+            api_key_id=caller.key_id,
+            text=script,
+            idempotency_key=idempotency_key,
+        )
+    # If we crash here, the submission is stored but not queued; the sweep finds it.
+    backend.enqueue(row.id)
+    response.headers["Location"] = f"/v1/submissions/{row.id}"
+    return _summary(row)
+
+
+@router.get("/v1/submissions", responses=problem_responses(401, 403, 422, 503))
+def list_submissions(
+    caller: SubmissionLister,
+    backend: BackendDep,
+    state: Annotated[State | None, Query(description="Only submissions in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+) -> SubmissionPage:
+    """List submissions, newest first: a submitter's own; for auditors and admins, everybody's."""
+    statement = select(Submission).order_by(col(Submission.received_at).desc(), col(Submission.id).desc())
+    if caller.role not in READERS_OF_ALL:
+        statement = statement.where(Submission.submitter == caller.key_id)
+    if state is not None:
+        statement = statement.where(Submission.state == state.value)
+    if cursor is not None:
+        at, episode_id = _position(cursor)
+        same_time = and_(col(Submission.received_at) == at, col(Submission.id) < episode_id)
+        statement = statement.where(or_(col(Submission.received_at) < at, same_time))
+    with backend.toolchain.database.read() as session:
+        rows = list(session.exec(statement.limit(limit + 1)))
+    page = rows[:limit]
+    more = _cursor(page[-1]) if len(rows) > limit else None
+    return SubmissionPage(items=[_summary(row) for row in page], next_cursor=more)
+
+
+@router.get("/v1/submissions/{episode_id}", responses=problem_responses(401, 403, 404, 503))
+def get_submission(episode_id: EpisodeId, caller: SubmissionReader, backend: BackendDep) -> SubmissionDetailOut:
+    """Return a submission's state with its decision, findings, clips and events."""
+    with backend.toolchain.database.read() as session:
+        row = visible_submission(session, caller, episode_id)
+        return _detail(session, backend, row)
+
+
+def _script_in_json(body: bytes) -> str:
+    try:
+        return SubmissionIn.model_validate_json(body).script
+    except ValidationError as error:
+        listed: list[dict[str, Any]] = [{"loc": ("body", *one["loc"]), "msg": one["msg"]} for one in error.errors()]
+        raise InvalidRequestError(
+            "the body does not fit its description; see `errors`", errors=validation_errors(listed)
+        ) from error
+
+
+def _summary(row: Submission) -> SubmissionOut:
+    return SubmissionOut(
+        id=row.id,
+        state=State(row.state),
+        title=row.title,
+        show=row.show,
+        language=row.language,
+        received_at=row.received_at,
+        changed_at=row.changed_at,
+        links=_links(row),
+    )
+
+
+def _links(row: Submission) -> dict[str, str]:
+    links = {"self": f"/v1/submissions/{row.id}"}
+    if row.state == State.RELEASED:
+        links |= {"episode": f"/v1/episodes/{row.id}", "proof": f"/v1/log/proof/{row.id}"}
+    return links
+
+
+def _detail(session: Session, backend: Backend, row: Submission) -> SubmissionDetailOut:
+    clips = public_clips(session.exec(select(Clip).where(Clip.episode_id == row.id)))
+    case = session.get(ReviewCase, row.id)
+    decided = None
+    if case is not None and case.verdict and case.decided_at:
+        decided = DecidedOut(verdict=case.verdict, reason=case.reason or "", decided_at=case.decided_at)
+    events = backend.toolchain.log.events_for(session, row.id)
+    return SubmissionDetailOut(
+        **_summary(row).model_dump(),
+        script=row.script,
+        script_digest=row.script_digest,
+        decision=DecisionOut.model_validate(row.decision) if row.decision else None,
+        review=decided,
+        failure=FailureOut(reason=row.failure, detail=row.failure_detail or "") if row.failure else None,
+        clips=[clip_out(row.id, clip) for clip in clips],
+        events=[EventOut(index=one.index, kind=one.event.kind.value, at=one.event.at) for one in events],
+    )
+
+
+def _cursor(row: Submission) -> str:
+    return base64.urlsafe_b64encode(f"{row.received_at.isoformat()} {row.id}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, _, episode_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").partition(" ")
+        position = datetime.fromisoformat(at)
+    except (ValueError, binascii.Error) as error:
+        raise InvalidRequestError("the cursor is not one that a page returned; start without one") from error
+    if position.tzinfo is None or (not episode_id.isalnum() and not episode_id.startswith("ep_")):
+        raise InvalidRequestError("the cursor is not one that a page returned; start without one")
+    return position, episode_id

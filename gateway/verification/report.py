@@ -1,0 +1,220 @@
+"""What verification found, check by check, and the one conclusion they allow (pure values, no I/O).
+
+The report is public: it names no score and no threshold, which would tell a forger how close a try came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What one check says."""
+
+    PASS = "pass"  # noqa: S105  # what was looked for is there, and holds
+    FAIL = "fail"  # what was found contradicts what it claims
+    ABSENT = "absent"  # nothing was found, which by itself says nothing
+    INCONCLUSIVE = "inconclusive"  # looked, but too little or too damaged to say
+    NOT_APPLICABLE = "not_applicable"  # there was nothing to look at
+    ERROR = "error"  # the check could not run; it supports no conclusion
+
+
+class Conclusion(StrEnum):
+    """What the checks add up to; `CONCLUSIONS` says each in plain words."""
+
+    GENUINE = "genuine"  # exactly released bytes, trusted credentials, in the log
+    RECOVERED_COPY = "recovered_copy"  # sound of a released episode in another file
+    ALTERED = "altered"  # ours, but changed: other bytes than were signed, or other sound in between
+    TRANSPLANTED = "transplanted"  # a mark or credentials of ours on sound that is not theirs
+    UNCONFIRMED = "unconfirmed"  # looks like ours, but our own records do not confirm that we released it
+    MARKED_UNKNOWN = "marked_unknown"  # an AI mark, but of no released episode
+    UNKNOWN = "unknown"  # nothing of this installation found
+
+
+CONCLUSIONS = {
+    Conclusion.GENUINE: (
+        "This is, byte for byte, a file that this installation released. Its credentials are trusted and its way to "
+        "release is in the audit log."
+    ),
+    Conclusion.RECOVERED_COPY: (
+        "The sound is that of an episode released here, but this is not the released file: it was converted, cut or "
+        "otherwise processed on its way, and its credentials no longer hold or are gone."
+    ),
+    Conclusion.ALTERED: (
+        "The file carries credentials or a mark of an episode released here, but its content was changed afterwards. "
+        "Do not rely on what it says; compare it with the released episode."
+    ),
+    Conclusion.TRANSPLANTED: (
+        "A mark or credentials of an episode released here were found on sound that is not that episode's. Somebody "
+        "may have copied them over; do not rely on them."
+    ),
+    Conclusion.UNCONFIRMED: (
+        "This installation cannot confirm that it published this file: its credentials may be intact, but no released "
+        "episode has them, or the records of its release do not fully hold. Do not take it for a publication."
+    ),
+    Conclusion.MARKED_UNKNOWN: (
+        "The sound carries a mark that speech generators leave, so it is probably made by AI, but it could not be "
+        "confirmed as an episode released here."
+    ),
+    Conclusion.UNKNOWN: (
+        "Nothing was found that ties this audio to an episode released here. This does not mean that a person made "
+        "it: marks can be removed, and other generators leave other marks or none."
+    ),
+}
+
+
+class Agreement(StrEnum):
+    """Whether the sound is that of an episode which a mark or the credentials name."""
+
+    AGREES = "agrees"  # all of it is found in the stored fingerprint
+    PARTLY = "partly"  # some of it is, the rest is other sound
+    DISAGREES = "disagrees"  # enough sound to tell, and none of it is
+    UNDECIDED = "undecided"  # too little sound, or no fingerprint to compare with
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the checks established, reduced to what a conclusion may rest on; the defaults claim nothing."""
+
+    exact: str | None = None  # released episode that has exactly these bytes
+    trusted: bool = False  # credentials intact, by a signer that we trust
+    tampered: bool = False  # credentials issued here, around other bytes
+    claimed: str | None = None  # released episode that credentials issued here name
+    marked: bool = False  # some layer found its mark
+    identified: str | None = None  # released episode that a mark names
+    agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
+    logged: bool = False  # the receipts of the exact episode verify
+    released: bool = False  # the exact episode's release stands
+
+    def agrees(self, episode_id: str | None) -> Agreement:
+        """Return how the sound compares with this episode."""
+        return dict(self.agreement).get(episode_id or "", Agreement.UNDECIDED)
+
+
+def conclude(evidence: Evidence) -> Conclusion:
+    """Return the one conclusion that the evidence allows.
+
+    1. A mark or credentials of ours on sound that is not theirs outweighs everything that looks right.
+    2. Exactly released bytes are genuine only if credentials, log and release all hold.
+    3. Credentials of ours around other bytes.
+    4. Credentials that are intact on bytes that we did not release.
+    5. A mark that names an episode: sound that agrees, or partly.
+    6. A mark alone.
+    7. Nothing.
+    """
+    # 1.
+    named = {episode for episode in (evidence.identified, evidence.claimed) if episode}
+    if any(evidence.agrees(episode) is Agreement.DISAGREES for episode in named):
+        return Conclusion.TRANSPLANTED
+    if evidence.exact and named - {evidence.exact}:
+        return Conclusion.TRANSPLANTED
+    # 2.
+    if evidence.exact:
+        holds = evidence.trusted and evidence.logged and evidence.released
+        return Conclusion.GENUINE if holds else Conclusion.UNCONFIRMED
+    # 3.
+    if evidence.tampered:
+        return Conclusion.ALTERED
+    # 4.
+    if evidence.trusted:
+        return Conclusion.UNCONFIRMED
+    # 5.
+    if evidence.identified and evidence.agrees(evidence.identified) is Agreement.AGREES:
+        return Conclusion.RECOVERED_COPY
+    if evidence.identified and evidence.agrees(evidence.identified) is Agreement.PARTLY:
+        return Conclusion.ALTERED
+    # 6. 7.
+    return Conclusion.MARKED_UNKNOWN if evidence.marked else Conclusion.UNKNOWN
+
+
+INCOMPLETE = "Some checks could not run, so this is the most that can be said now; try again later."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One numbered check; `details` are facts for programs, `explanation` is for people."""
+
+    number: int
+    id: str
+    name: str
+    outcome: Outcome
+    explanation: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "number": self.number,
+            "id": self.id,
+            "name": self.name,
+            "outcome": self.outcome.value,
+            "explanation": self.explanation,
+            "details": self.details,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEpisode:
+    """The released episode that the file is, or claims to be."""
+
+    id: str
+    title: str
+    show: str
+    released_at: str  # ISO 8601, UTC
+    manifest_label: str | None  # of the original credentials
+    url: str  # of the public page of the episode
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "show": self.show,
+            "released_at": self.released_at,
+            "manifest_label": self.manifest_label,
+            "url": self.url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks in order, and what they add up to."""
+
+    conclusion: Conclusion
+    sha256: str  # of the file that was checked
+    size: int  # bytes
+    checked_at: str  # ISO 8601, UTC
+    checks: tuple[Check, ...]
+    episode: NamedEpisode | None = None
+    differences: tuple[str, ...] = ()  # between the file and the released one, in plain words
+
+    @property
+    def complete(self) -> bool:
+        """False when a check could not run."""
+        return all(check.outcome is not Outcome.ERROR for check in self.checks)
+
+    @property
+    def summary(self) -> str:
+        """The conclusion in plain words."""
+        words = CONCLUSIONS[self.conclusion]
+        return words if self.complete else f"{words} {INCOMPLETE}"
+
+    def check(self, check_id: str) -> Check:
+        """Return the check of this id."""
+        return next(check for check in self.checks if check.id == check_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form that the API and `assay verify --json` give."""
+        return {
+            "conclusion": self.conclusion.value,
+            "summary": self.summary,
+            "complete": self.complete,
+            "sha256": self.sha256,
+            "size": self.size,
+            "checked_at": self.checked_at,
+            "episode": self.episode.to_dict() if self.episode else None,
+            "differences": list(self.differences),
+            "checks": [check.to_dict() for check in self.checks],
+        }

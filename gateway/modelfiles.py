@@ -1,0 +1,157 @@
+"""Official model files: where they are, what they must hash to, and fetching them safely.
+
+Nothing is fetched by itself: `assay models pull` is the only code that opens a connection to a model host. A file is
+kept only if its SHA-256 is the pinned one, so a changed or replaced file is refused whatever the host says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateway.errors import InvalidRequestError, StorageError
+from policies.errors import ModelUnavailableError
+
+MAX_FILE_BYTES = 4 << 30  # no official file is nearly as large; a host that sends more is not trusted
+CHUNK_BYTES = 1 << 20
+CONNECT_SECONDS = 15.0
+READ_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a model: its address, what it is stored as, and what it must hash to."""
+
+    url: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """An official model that Assay can use in place of its own."""
+
+    name: str
+    purpose: str
+    licence: str
+    files: tuple[RemoteFile, ...]
+
+
+_AUDIOSEAL = "https://huggingface.co/facebook/audioseal/resolve/3c19eba53390776cf2cc9ed5f6c9ac67ce72ecba"
+
+CATALOGUE: tuple[RemoteModel, ...] = (
+    RemoteModel(
+        name="audioseal",
+        purpose="AudioSeal generator and detector, 16 bits, as published by their authors",
+        licence="MIT",
+        files=(
+            RemoteFile(
+                f"{_AUDIOSEAL}/generator_base.pth",
+                "generator_base.pth",
+                "7a845b5fbe9364a63a3909d8ab3fe064d13a76ae4c2e983573e08c69b7b51748",
+            ),
+            RemoteFile(
+                f"{_AUDIOSEAL}/detector_base.pth",
+                "detector_base.pth",
+                "8a78e8a83584113523e161fc599fcab10fd0e94c04d2eb9d2fa1e9ec91ab69d9",
+            ),
+        ),
+    ),
+    RemoteModel(
+        name="detoxify-original",
+        purpose="Detoxify 'original': six classes, English",
+        licence="Apache-2.0",
+        files=(
+            RemoteFile(
+                "https://github.com/unitaryai/detoxify/releases/download/v0.1-alpha/toxic_original-c1212f89.ckpt",
+                "toxic_original-c1212f89.ckpt",
+                "c1212f89ac23307ab33932ce29dc446a6e030fb3f384a500890bbe662b7b544a",
+            ),
+        ),
+    ),
+)
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (file name, bytes so far, bytes in all if the host says so)."""
+
+
+def find_model(name: str, catalogue: Sequence[RemoteModel] = CATALOGUE) -> RemoteModel:
+    """Return the model of this name, or raise `InvalidRequestError` naming those that exist."""
+    for model in catalogue:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in catalogue)
+    raise InvalidRequestError(f"there is no model '{name}' to pull; choose one of: {known}")
+
+
+def pull(model: RemoteModel, folder: Path, *, progress: Progress) -> list[Path]:
+    """Fetch every file of `model` that is not yet in `folder/<name>`, and return the paths of all.
+
+    Raises `ModelUnavailableError` when a host cannot be reached or a file does not hash to its pin (it is deleted), and
+    `StorageError` when it cannot be stored. Interrupted, it leaves nothing that could be taken for a model.
+    """
+    target = folder / model.name
+    paths = []
+    for file in model.files:
+        path = target / file.name
+        if not (path.exists() and sha256_of(path) == file.sha256):
+            _fetch(file, path, progress)
+        paths.append(path)
+    return paths
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file; raises `StorageError` if it cannot be read."""
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _fetch(file: RemoteFile, path: Path, progress: Progress) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    digest, size = hashlib.sha256(), 0
+    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path.parent} cannot be written: {error.strerror}") from error
+    try:
+        with (
+            temporary.open("xb") as opened,
+            httpx.stream("GET", file.url, follow_redirects=True, timeout=timeout) as answer,
+        ):
+            answer.raise_for_status()
+            length = answer.headers.get("content-length", "")
+            total = int(length) if length.isdigit() else None
+            for chunk in answer.iter_bytes(CHUNK_BYTES):
+                size += len(chunk)
+                if size > MAX_FILE_BYTES:
+                    raise ModelUnavailableError(f"{file.url} sends more than {MAX_FILE_BYTES} bytes; nothing was kept")
+                digest.update(chunk)
+                opened.write(chunk)
+                progress(file.name, size, total)
+            opened.flush()
+            os.fsync(opened.fileno())
+        if digest.hexdigest() != file.sha256:
+            raise ModelUnavailableError(
+                f"{file.url} hashes to {digest.hexdigest()}, not to the pinned {file.sha256}; nothing was kept: "
+                "the file was replaced, or the connection is not to whom it seems"
+            )
+        temporary.replace(path)
+    except httpx.HTTPError as error:
+        raise ModelUnavailableError(
+            f"{file.url} cannot be fetched ({type(error).__name__}: {error}); check the network, or put the file with "
+            f"SHA-256 {file.sha256} at {path} yourself"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -9,12 +9,16 @@ import hashlib
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from audit.event import Fact
-from gateway.submissions import Clip, Timeline
+from gateway.submissions import Clip, EpisodeFingerprint, Timeline
 from policies.decision import Decision
 from synth.audio import SignedClip
-from synth.produce import Production
+
+if TYPE_CHECKING:
+    from synth.fingerprint import Fingerprint
+    from synth.produce import Production  # brings the codecs, which only a worker needs
 
 
 def digest_of(text: str) -> str:
@@ -72,6 +76,11 @@ def clip_row(clip: SignedClip, manifest_sha256: str, at: datetime) -> Clip:
         marks=[[layer, version] for layer, version in clip.marks],
         created_at=at,
     )
+
+
+def fingerprint_row(episode_id: str, fingerprint: Fingerprint) -> EpisodeFingerprint:
+    """What the episode sounds like, to confirm what a mark says; the bytes carry their own format version."""
+    return EpisodeFingerprint(episode_id=episode_id, version=str(fingerprint.version), data=fingerprint.to_bytes())
 
 
 def timeline_row(episode_id: str, production: Production) -> Timeline:

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 
 from sqlmodel import Session
 
@@ -30,12 +31,21 @@ from gateway.db import is_unavailable
 from gateway.engine import Durably
 from gateway.errors import (
     ConflictError,
+    GatewayError,
     NotFoundError,
     StorageError,
     detail_for,
     problem_for,
 )
-from gateway.facts import clip_facts, clip_row, decision_document, decision_facts, digest_of, timeline_row
+from gateway.facts import (
+    clip_facts,
+    clip_row,
+    decision_document,
+    decision_facts,
+    digest_of,
+    fingerprint_row,
+    timeline_row,
+)
 from gateway.intake import manuscript_of
 from gateway.submissions import (
     RESTING,
@@ -123,9 +133,11 @@ class Pipeline:
             if self._tools.blobs.put(clip.data) != clip.sha256:
                 raise StorageError(f"a clip of episode {episode_id} does not have the digest that it claims")
             manifests[clip.sha256] = self._tools.blobs.put(clip.manifest_store)
+        fingerprint = self._tools.fingerprint(production.clips[0])
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             session.add(timeline_row(row.id, production))
+            session.add(fingerprint_row(row.id, fingerprint))
             described: list[Fact] = []
             for clip in sorted(production.clips, key=lambda clip: clip.sha256):
                 session.add(clip_row(clip, manifests[clip.sha256], at))
@@ -134,6 +146,7 @@ class Pipeline:
                 "plan_digest": script.plan_digest(),
                 "duration": production.duration,
                 "clips": described,
+                "fingerprint_sha256": sha256(fingerprint.to_bytes()).hexdigest(),
                 "voices": {voice: self._tools.voices.get(voice).version for _, voice in script.voices},
             }
             move(row, State.PRODUCED, at=at)
@@ -229,9 +242,10 @@ class Pipeline:
             row.failure, row.failure_detail = problem.slug, detail_for(error)
             move(row, State.FAILED, at=at)
             self._tools.log.append(session, Event(EventKind.SUBMISSION_FAILED, at, row.id, SYSTEM, facts))
-        # The frames without the message: an engine's message may quote the script.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("episode %s failed: %s (%s)\n%s", episode_id, problem.slug, type(error).__name__, frames)
+        logger.warning("episode %s failed: %s (%s)", episode_id, problem.slug, type(error).__name__)
+        if problem.slug == GatewayError.slug:
+            # A fault of ours. The frames without the message, because an engine's message may quote the script.
+            logger.error("%s", "".join(traceback.format_tb(error.__traceback__)))
         return State.FAILED.value
 
     def _attempt(self, step: Callable[[str], str], episode_id: str) -> str:

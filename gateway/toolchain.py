@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gateway.db import Database
     from gateway.settings import Settings
     from policies.screen import Screener
+    from synth.audio import SignedClip
+    from synth.fingerprint import Fingerprint
     from synth.produce import Producer
     from synth.voice import VoiceCatalogue
     from synth.watermark import Watermark
@@ -30,4 +32,14 @@ class Toolchain:
     voices: VoiceCatalogue
     producer: Producer
     marks: Sequence[Watermark]
+    fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like
     clock: Callable[[], datetime]  # returns an aware UTC time
+
+
+def fingerprint_clip(clip: SignedClip) -> Fingerprint:
+    """Decode a finished clip, as a listener's player would, and fingerprint its sound; raises `AudioError`."""
+    from synth import fingerprint  # brings codecs and scipy, which only workers and verifiers need
+    from synth.decode import decode
+
+    decoded = decode(clip.data, target_rate=fingerprint.RATE)
+    return fingerprint.fingerprint(decoded.samples, decoded.sample_rate)

@@ -1,0 +1,192 @@
+"""A whole gateway with stages that take no time: real database, log, blobs and state machine; a stand-in for sound.
+
+What is screened follows from the script's words, so that tests choose a path by writing a script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit.checkpoint import LogKey
+from audit.log import Log
+from gateway.blobs import BlobStore
+from gateway.db import Database, migrate, open_database
+from gateway.intake import submit
+from gateway.pipeline import Pipeline
+from gateway.review import ReviewDesk
+from gateway.settings import Settings
+from gateway.submissions import Submission
+from gateway.toolchain import Toolchain
+from policies.decision import Decision, Finding, Span, Verdict
+from policies.errors import ScreeningError
+from policies.text import Manuscript
+from synth.audio import ChapterMark, Cue, SignedClip
+from synth.errors import ReadBackError
+from synth.fingerprint import Fingerprint, fingerprint
+from synth.produce import Production, Stage, StageTime
+from synth.script import Script
+from synth.voice import VoiceCatalogue
+
+ORIGIN = "gateway.example/audit"
+LOG_SEED = bytes(range(32))
+SUBMITTER, REVIEWER, OTHER_REVIEWER = "submitter1", "reviewer1", "reviewer2"
+HUM: Fingerprint = fingerprint(np.sin(np.arange(16_000, dtype=np.float32) / 8).astype(np.float32), 8_000)
+
+
+def script_of(words: str, title: str = "Morning briefing") -> str:
+    return f"---\ntitle: {title}\nlanguage: en\nvoices:\n  Anna: quiet\n---\n\nAnna: {words}\n"
+
+
+class QuietVoice:
+    """A voice of one second of near silence."""
+
+    id, language, sample_rate, version = "quiet", "en", 16_000, "quiet-1"
+
+    def unspeakable(self, text: str) -> None:
+        return None
+
+    def speak(self, text: str, *, seed: int) -> Any:
+        return np.full(self.sample_rate, 0.01, dtype=np.float32)
+
+
+class WordScreener:
+    """Says what the script asks it to say: "please block", "please review", "please break"."""
+
+    def screen(self, manuscript: Manuscript) -> Decision:
+        if "please break" in manuscript.text:
+            raise ScreeningError("rule 'toxicity' could not run")
+        verdict = Verdict.ALLOW
+        for asked in (Verdict.REVIEW, Verdict.BLOCK):
+            if f"please {asked.value}" in manuscript.text:
+                verdict = asked
+        finding = Finding("words", "request", verdict, Span(0, 3), 1.0, "The script asked for it.")
+        return Decision(
+            verdict=verdict,
+            findings=() if verdict is Verdict.ALLOW else (finding,),
+            policy_id="test",
+            policy_version="1",
+            policy_digest="sha256:" + "1" * 64,
+            models=(("words", "sha256:" + "2" * 64),),
+            script_digest=manuscript.digest,
+            coverage=(("request", "evaluated"),),
+        )
+
+
+class QuickProducer:
+    """Returns two small clips, different on every call as signed files are."""
+
+    def __init__(self, before: Callable[[str], None] = lambda episode_id: None) -> None:
+        self.calls: list[str] = []
+        self._before = before
+
+    def produce(self, script: Script, *, episode_id: str, at: datetime, screening: Any, disclosure: Any) -> Production:
+        self.calls.append(episode_id)
+        self._before(episode_id)
+        if "please crackle" in script.source:
+            raise ReadBackError("the mark 'keyed' does not read back from the final file")
+        return Production(
+            clips=tuple(a_clip(episode_id, media_type) for media_type in ("audio/mpeg", "audio/wav")),
+            cues=(Cue(0.0, 1.0, "Anna", script.utterances[0].text),),
+            chapters=(ChapterMark(0.0, ""),),
+            duration=1.0,
+            times=(StageTime(Stage.SPEAK, None, 0.0), StageTime(Stage.SIGN, "audio/mpeg", 0.0)),
+        )
+
+
+def a_clip(episode_id: str, media_type: str = "audio/mpeg") -> SignedClip:
+    data = f"{media_type} of {episode_id} ".encode() + secrets.token_bytes(64)
+    return SignedClip(
+        data=data,
+        media_type=media_type,
+        sha256=hashlib.sha256(data).hexdigest(),
+        duration=1.0,
+        loudness=-16.0,
+        true_peak=-1.6,
+        episode_id=episode_id,
+        manifest_label=f"urn:c2pa:{secrets.token_hex(16)}",
+        manifest_store=b"manifest " + secrets.token_bytes(16),
+        marks=(("keyed", "1"),),
+    )
+
+
+class Clock:
+    """A clock that tests can move; every reading is a microsecond later than the one before."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+
+@dataclass
+class Chain:
+    """Everything that a test may want to hold."""
+
+    tools: Toolchain
+    pipeline: Pipeline
+    desk: ReviewDesk
+    clock: Clock
+    enqueued: list[str]
+
+    @property
+    def database(self) -> Database:
+        return self.tools.database
+
+    def submit(self, words: str = "Good morning.", **options: Any) -> str:
+        with self.database.write() as session:
+            options.setdefault("api_key_id", SUBMITTER)
+            row, _ = submit(session, toolchain=self.tools, text=script_of(words), **options)
+        return row.id
+
+    def run(self, episode_id: str) -> str:
+        """Advance as a worker does, without durability and without waiting."""
+        return self.pipeline.advance(episode_id, plainly)
+
+    def row(self, episode_id: str) -> Submission:
+        with self.database.read() as session:
+            found = session.get(Submission, episode_id)
+        assert found is not None
+        return found
+
+    def kinds(self, episode_id: str) -> list[str]:
+        with self.database.read() as session:
+            return [logged.event.kind.value for logged in self.tools.log.events_for(session, episode_id)]
+
+
+def plainly(name: str, step: Callable[[], str], *, patient: bool) -> str:
+    return step()
+
+
+def build_chain(
+    home: Path, *, database_url: str = "", producer: Any = None, clock: Clock | None = None, **settings: Any
+) -> Chain:
+    chosen = Settings(home=home, database_url=database_url, log_origin=ORIGIN, **settings)
+    migrate(chosen.sqlalchemy_url)
+    database = open_database(chosen.sqlalchemy_url)
+    clock = clock or Clock()
+    log = Log(origin=ORIGIN, key=LogKey.from_seed(LOG_SEED))
+    tools = Toolchain(
+        settings=chosen,
+        database=database,
+        log=log,
+        blobs=BlobStore(chosen.blobs),
+        screener=WordScreener(),  # type: ignore[arg-type]  # stand-in
+        voices=VoiceCatalogue({"quiet": QuietVoice()}),
+        producer=producer or QuickProducer(),
+        marks=(),
+        fingerprint=lambda clip: HUM,
+        clock=clock,
+    )
+    enqueued: list[str] = []
+    desk = ReviewDesk(database=database, log=log, clock=clock, lease=timedelta(minutes=10), enqueue=enqueued.append)
+    return Chain(tools, Pipeline(toolchain=tools), desk, clock, enqueued)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
+from gateway.modelfiles import find_model
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -105,17 +106,28 @@ def build_signer(settings: Settings) -> ContentCredentialsSigner:
 
 def build_screener(settings: Settings) -> Screener:
     """Load the policy in force with its models; one that is missing or has another digest stops the process."""
+    import torch
+
     from policies.adapters.detoxify import DetoxifyModel
     from policies.adapters.minilm import MiniLmEncoder
-    from policies.assemble import build_rules
+    from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.assemble import build_screener as assemble
     from policies.policy import Policy
-    from policies.screen import Screener
 
-    policy = Policy.load(settings.policy)
-    cache = settings.home / "models"
-    encoder = MiniLmEncoder(cache=cache)
-    rules = build_rules(policy, toxicity_model=DetoxifyModel(cache=cache), encoder=encoder)
-    return Screener(policy=policy, rules=rules)
+    torch.set_num_threads(settings.torch_threads)
+    packaged = PackagedEncoder()
+    if settings.detoxify is None:
+        scratch = settings.home / "models" / "configuration"
+        toxicity = DetoxifyModel.packaged(packaged=packaged, scratch=scratch)
+    else:
+        (file,) = find_model("detoxify-original").files
+        toxicity = DetoxifyModel.official(
+            checkpoint=settings.detoxify / file.name,
+            sha256=file.sha256,
+            configuration=settings.detoxify,
+            name="detoxify-original",
+        )
+    return assemble(Policy.load(settings.policy), toxicity_model=toxicity, encoder=MiniLmEncoder(packaged=packaged))
 
 
 def build_toolchain(settings: Settings) -> Toolchain:

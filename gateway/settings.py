@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
     audioseal_weights: Path = Field(DEFAULT_AUDIOSEAL, description="Folder with AudioSeal weights and their card.")
+    detoxify: Path | None = Field(
+        None, description="Folder with the official Detoxify checkpoint, its `config.json` and tokenizer; else our own."
+    )
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
     approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
     show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")

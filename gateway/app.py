@@ -130,6 +130,31 @@ def build_screener(settings: Settings) -> Screener:
     return assemble(Policy.load(settings.policy), toxicity_model=toxicity, encoder=MiniLmEncoder(packaged=packaged))
 
 
+def inspect_models(settings: Settings) -> list[dict[str, str]]:
+    """Load every model in use and say, per model, its version or the problem; never raises for a missing one."""
+    from gateway.errors import GatewayError
+    from policies.errors import PolicyError
+    from synth.adapters.hibari import hibari_catalogue
+    from synth.errors import SynthError
+
+    def voices() -> str:
+        return ", ".join(sorted({voice.version for voice in hibari_catalogue().voices.values()}))
+
+    def marks() -> str:
+        return ", ".join(f"{mark.name} {mark.version}" for mark in build_marks(settings))
+
+    def screening() -> str:
+        return ", ".join(f"{name} {digest}" for name, digest in build_screener(settings).models)
+
+    rows = []
+    for name, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
+        try:
+            rows.append({"name": name, "version": load(), "problem": ""})
+        except (GatewayError, PolicyError, SynthError) as error:
+            rows.append({"name": name, "version": "", "problem": str(error)})
+    return rows
+
+
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
     from gateway.toolchain import Toolchain

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints its conditions and its numbers, and asserts nothing."""

@@ -1,0 +1,50 @@
+"""From a policy and its models to the rules that it enables: the one place that knows all rules (no I/O)."""
+
+from __future__ import annotations
+
+from policies.errors import InvalidPolicyError
+from policies.policy import Policy, Rule
+from policies.rules.language import UnsupportedLanguage
+from policies.rules.lexicon import ListedWords, SensitiveTopics
+from policies.rules.markup_injection import MarkupInjection
+from policies.rules.misinformation import Misinformation, SentenceEncoder
+from policies.rules.personal_data import PersonalData
+from policies.rules.toxicity import Toxicity, ToxicityModel
+from policies.screen import Screener
+
+
+def build_rules(
+    policy: Policy, *, toxicity_model: ToxicityModel | None, encoder: SentenceEncoder | None
+) -> tuple[Rule, ...]:
+    """Return the enabled rules, ready to run.
+
+    Raises `InvalidPolicyError` when the policy needs a model that was not given: leaving the rule out would pass what
+    the policy forbids.
+    """
+    settings, rules = policy.rules, list[Rule]()
+    if settings.markup_injection and settings.markup_injection.enabled:
+        rules.append(MarkupInjection(settings=settings.markup_injection))
+    if settings.language and settings.language.enabled:
+        rules.append(UnsupportedLanguage(languages=policy.languages, settings=settings.language))
+    if settings.lexicon and settings.lexicon.enabled:
+        rules.append(ListedWords(lexicon=policy.lexicon, settings=settings.lexicon))
+    if settings.sensitive and settings.sensitive.enabled:
+        rules.append(SensitiveTopics(lexicon=policy.lexicon))
+    if settings.personal_data and settings.personal_data.enabled:
+        rules.append(PersonalData(settings=settings.personal_data))
+    if settings.toxicity and settings.toxicity.enabled:
+        if toxicity_model is None:
+            raise InvalidPolicyError(f"policy {policy.id!r} screens for toxicity, but no toxicity model was given")
+        rules.append(Toxicity(model=toxicity_model, settings=settings.toxicity))
+    if settings.misinformation and settings.misinformation.enabled:
+        if encoder is None:
+            raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
+        rules.append(Misinformation(knowledge=policy.knowledge, encoder=encoder, settings=settings.misinformation))
+    return tuple(rules)
+
+
+def build_screener(
+    policy: Policy, *, toxicity_model: ToxicityModel | None, encoder: SentenceEncoder | None
+) -> Screener:
+    """Return a screener that runs every enabled rule of `policy`."""
+    return Screener(policy=policy, rules=build_rules(policy, toxicity_model=toxicity_model, encoder=encoder))

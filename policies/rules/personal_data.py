@@ -1,0 +1,140 @@
+"""Personal data that should not be spoken to strangers: precise patterns with checksums, sent to a person."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from policies.decision import Finding
+from policies.pack_schema import Datum, PersonalDataRule
+from policies.text import Manuscript
+from policies.views import View, Views
+
+_STREET = r"(?:Street|St\.|Avenue|Ave\.?|Road|Rd\.|Lane|Drive|Boulevard|Blvd\.?|Terrace|Crescent|Close|Court|Square|Way|Gardens)"
+# Fictional numbers that broadcasters reserve for drama: US 555-01xx and UK 01632 960xxx, 07700 900xxx, 020 7946 0xxx.
+_DRAMA = re.compile(r"(?:\d{3})?55501\d\d$|1632960\d{3}$|7700900\d{3}$|2079460\d{3}$")
+
+
+def _luhn(digits: str) -> bool:
+    """Check a payment card number (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + position % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _is_card(match: re.Match[str]) -> bool:
+    digits = re.sub(r"\D", "", match.group())
+    return 13 <= len(digits) <= 19 and digits[0] in "3456" and len(set(digits)) > 2 and _luhn(digits)
+
+
+def _is_iban(match: re.Match[str]) -> bool:
+    """Check an account number (ISO 13616, mod 97)."""
+    compact = re.sub(r"\s", "", match.group()).upper()
+    if not 15 <= len(compact) <= 34:
+        return False
+    moved = compact[4:] + compact[:4]
+    return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
+
+
+def _is_address(match: re.Match[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(match.group())
+    except ValueError:
+        return False
+    return not (address.is_private or address.is_loopback or address.is_reserved or address.is_multicast)
+
+
+def _is_phone(match: re.Match[str]) -> bool:
+    text = match.group()
+    digits = re.sub(r"\D", "", text)
+    if not 9 <= len(digits) <= 15 or _DRAMA.search(digits) or len(set(digits)) < 3:
+        return False
+    # A toll-free or emergency help line is public, not personal.
+    return not re.match(r"(?:\+?1)?(?:800|888|877|866|855|844|833)\d{7}$|(?:\+?44|0)?80[08]\d{6,7}$", digits)
+
+
+def _always(match: re.Match[str]) -> bool:
+    return bool(match.group())
+
+
+_DETECTORS: dict[Datum, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]] = {
+    "email": (
+        re.compile(
+            r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}(?!\w)"
+            r"|\b[\w.]{2,40}\s(?:at|\(at\)|\[at\])\s[\w-]{2,40}\s(?:dot|\(dot\)|\[dot\])\s(?:com|org|net|edu|gov|io|co|de|fr|uk)\b",
+            re.IGNORECASE,
+        ),
+        lambda match: not match.group().lower().endswith((".example", "example.com", "example.org", "example.net")),
+    ),
+    "phone": (
+        re.compile(
+            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0958
+            r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|(?:1[ .-])?\d{3}[.-]\d{3}[.-]\d{4}|\d{3} \d{3} \d{4}"  # North America
+            r"|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|07\d{3}[ ]?\d{6}|0\d(?:[ .]\d{2}){4})(?![\w-])"  # United Kingdom, France
+        ),
+        _is_phone,
+    ),
+    "payment_card": (re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])"), _is_card),
+    "iban": (re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"), _is_iban),
+    "ip_address": (
+        re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4})(?![\w:]|\.\d)"),
+        _is_address,
+    ),
+    "national_id": (
+        re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])|(?<!\w)[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"),
+        _always,
+    ),
+    "street_address": (
+        re.compile(
+            r"\b(?:lives?|living|home|house|address(?: is)?|resides?|flat|apartment|moved|find (?:him|her|them))\b[^.!?\n]{0,40}?"
+            r"\b\d{1,5}[A-Za-z]?,? (?:[A-Z][\w'’.-]{1,20} ){1,3}" + _STREET + r"(?!\w)"
+        ),
+        _always,
+    ),
+}  # fmt: skip
+_NAMES: dict[Datum, str] = {
+    "email": "an e-mail address",
+    "phone": "a telephone number",
+    "payment_card": "a payment card number (its check digit is right)",
+    "iban": "a bank account number (its check digits are right)",
+    "ip_address": "a public IP address",
+    "national_id": "an identity or social security number",
+    "street_address": "where somebody lives",
+}
+
+
+class PersonalData:
+    """Finds e-mail addresses, phone numbers, card and account numbers, IP addresses, identity numbers, home addresses."""
+
+    id = "personal_data"
+    models: tuple[tuple[str, str], ...] = ()
+
+    def __init__(self, *, settings: PersonalDataRule) -> None:
+        self._settings = settings
+        self.categories: tuple[str, ...] = tuple(sorted(settings.kinds))
+
+    def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
+        """Search the text as written and as normalised (full-width digits, look-alikes)."""
+        findings: list[Finding] = []
+        for view in (views.original, *(view for view in views.all[1:2] if view.text != manuscript.text)):
+            for kind in self._settings.kinds:
+                findings += self._search(view, kind, findings)
+        return findings
+
+    def _search(self, view: View, kind: Datum, known: list[Finding]) -> list[Finding]:
+        pattern, is_real = _DETECTORS[kind]
+        found = []
+        for match in pattern.finditer(view.text):
+            span = view.span(match.start(), match.end())
+            if is_real(match) and not any(
+                other.span.start < span.end and span.start < other.span.end for other in known
+            ):
+                found.append(
+                    Finding(
+                        self.id, kind, self._settings.verdict, span, 1.0, f"The text holds {_NAMES[kind]}.", view.name
+                    )
+                )
+        return found

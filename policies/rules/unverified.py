@@ -1,0 +1,39 @@
+"""Sentences that promise cures or declare elections stolen: no record is needed to want a person to look (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from policies.rules.negation import is_negated
+from policies.rules.stance import is_rebuttal
+
+_DISEASE = (
+    r"(?:cancers?|tumou?rs?|autism|diabetes|alzheimer['’]?s|dementia|parkinson['’]?s|hiv|aids|covid(?:-19)?|coronavirus|measles|polio|ebola|malaria|"
+    r"tuberculosis|arthritis|epilepsy|multiple sclerosis|heart disease|leukaemia|leukemia|infertility|depression|asthma|lupus|herpes|hepatitis|stroke)"
+)
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:cures?|cured|reverses?|heals?|healed|eliminates?|wipes? out|melts? away|dissolves?|kills?) (?:\w+ ){0,3}?"
+        + _DISEASE,
+        r"\b(?:miracle|secret|hidden|ancient|forbidden|one weird) (?:\w+ ){0,2}?(?:cure|remedy|treatment|trick)\b",
+        r"\b(?:doctors|big pharma|pharma|the drug companies|the medical establishment) (?:\w+ ){0,4}?(?:hid(?:e|es|ing)|suppress\w*|(?:don['’]t|do not) want you to know)",
+        r"\b(?:vaccines?|jabs?|shots?|vaccinations?|mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|sterili[sz]es?|kills?|killed|killing) ",
+        r"\b(?:stop taking|throw away|throw out|quit|replace) your (?:\w+ ){0,2}?(?:insulin|medication|medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
+        r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|switched|hacked|fraudulent)\b",
+        r"\b(?:drink|drinking|inject|injecting|swallow|swallowing|gargle|gargling) (?:\w+ ){0,2}?(?:bleach|disinfectant|turpentine|colloidal silver|peroxide|borax|chlorine dioxide|urine|methanol)\b",
+        r"\b(?:vote|voting|polls?) (?:\w+ ){0,6}?(?:by text|via text|text message|on wednesday instead)\b",
+    )
+)
+_NOT_A_CLAIM = re.compile(
+    r"\?\s*[\"'”’]?$|\b(?:trial|study|studies|trials|patients?|could|might|may|hope\w*|aims?|campaign|charged|accused|court|alleged\w*|lawsuit|claims?|claimed|"
+    r"claiming|research\w*|scientists|novel|film|used to|rumou?rs?|myths?|poison control|if you|warn\w*|danger\w*|harmful|illegal)\b",
+    re.IGNORECASE,
+)
+
+
+def is_unverified_claim(sentence: str) -> bool:
+    """Say whether `sentence` states such a claim as a fact, neither negated nor reported."""
+    if not any(pattern.search(sentence) for pattern in _PATTERNS):
+        return False
+    return not (_NOT_A_CLAIM.search(sentence) or is_negated(sentence, sentence) or is_rebuttal(sentence))

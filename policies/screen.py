@@ -1,0 +1,107 @@
+"""Run every rule of a policy over a manuscript and add the findings up to one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.decision import Decision, Finding, Verdict, strictest
+from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
+from policies.policy import Coverage, Policy, Rule
+from policies.respelling import Vocabulary
+from policies.text import Manuscript
+from policies.views import build_views
+
+# A day of speech; a longer text is no script. Bounds the time of one screening.
+MAX_CHARACTERS = 1_000_000
+
+
+class Screener:
+    """A policy with its rules, ready to judge; immutable, so one instance serves all threads."""
+
+    def __init__(self, *, policy: Policy, rules: Sequence[Rule]) -> None:
+        if not rules:
+            raise InvalidPolicyError("there are no rules to run; a screener without rules would allow everything")
+        names = [rule.id for rule in rules]
+        if len(set(names)) != len(names):
+            raise InvalidPolicyError(f"two rules have the same id in {sorted(names)}; give each rule its own")
+        self._policy = policy
+        self._rules = tuple(rules)
+        self._vocabulary = Vocabulary(policy.lexicon.vocabulary)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides."""
+        return self._policy
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """(model id, digest) of all models that the rules use, sorted."""
+        return tuple(sorted({model for rule in self._rules for model in rule.models}))
+
+    @property
+    def coverage(self) -> tuple[tuple[str, str], ...]:
+        """(category, coverage) of everything this policy judges or declares that it cannot judge, sorted."""
+        judged = {category for rule in self._rules for category in rule.categories}
+        declared = set(self._policy.not_evaluated) - judged
+        return tuple(
+            sorted(
+                [(category, str(Coverage.EVALUATED)) for category in judged]
+                + [(category, str(Coverage.NOT_EVALUATED)) for category in declared]
+            )
+        )
+
+    def screen(self, manuscript: Manuscript) -> Decision:
+        """Return the decision on `manuscript`.
+
+        Raises `ScreeningError` when any rule cannot run or the text is longer than `MAX_CHARACTERS`: a shorter list of
+        findings is never returned as if it were complete.
+        """
+        if len(manuscript.text) > MAX_CHARACTERS:
+            raise ScreeningError(
+                f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
+            )
+        _refuse_impossible_turns(manuscript)
+        views = build_views(manuscript, vocabulary=self._vocabulary)
+        findings: list[Finding] = []
+        for rule in self._rules:
+            try:
+                findings += rule.check(manuscript, views)
+            except Exception as error:
+                reason = (
+                    str(error) if isinstance(error, (ScreeningError, ModelUnavailableError)) else type(error).__name__
+                )
+                raise ScreeningError(
+                    f"rule {rule.id!r} could not run ({reason}), so nothing is known about this script; "
+                    "repair the rule or its model and screen again"
+                ) from error
+        ordered = sorted(findings, key=_order)
+        return Decision(
+            verdict=strictest([finding.verdict for finding in ordered]),
+            findings=tuple(ordered),
+            policy_id=self._policy.id,
+            policy_version=self._policy.version,
+            policy_digest=self._policy.digest,
+            models=self.models,
+            script_digest=manuscript.digest,
+            coverage=self.coverage,
+        )
+
+
+def _order(finding: Finding) -> tuple[int, int, int, str, str]:
+    """Strictest first, then by place."""
+    return (
+        Verdict.BLOCK.severity - finding.verdict.severity,
+        finding.span.start,
+        finding.span.end,
+        finding.rule,
+        finding.category,
+    )
+
+
+def _refuse_impossible_turns(manuscript: Manuscript) -> None:
+    for turn in manuscript.turns:
+        if not 0 <= turn.start <= turn.end <= len(manuscript.text):
+            raise ScreeningError(
+                f"a turn covers characters {turn.start} to {turn.end} of a text of {len(manuscript.text)}; "
+                "the script was read wrongly, so nothing was screened"
+            )

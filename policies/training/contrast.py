@@ -1,0 +1,91 @@
+"""Expand `contrast.toml` into labelled sentences: same words, different meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from policies.training.corpus import CLASSES, Example
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_DEVELOPMENT_SHARE = 0.15  # of the templates; the share of sentences differs a little
+_PREFIXES = (
+    "Honestly, ",
+    "Look, ",
+    "I tell you, ",
+    "Dear listeners, ",
+    "And another thing: ",
+    "Well, ",
+    "So, ",
+    "As I said, ",
+)
+
+
+def held_out(template: str) -> bool:
+    """Say whether all sentences of this template belong to the development set; a hash of its text decides."""
+    return hashlib.sha256(template.encode()).digest()[0] < 256 * _DEVELOPMENT_SHARE
+
+
+def contrast_examples(path: Path, slurs: Sequence[str], generator: random.Random) -> list[Example]:
+    """Return every family's sentences; classes that a family does not name are 0.
+
+    `slurs` fills the `{slur}` slot and comes from the lexicon, so that this repository lists slurs in one place only.
+    """
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    slots: dict[str, list[str]] = {**document["slots"], "slur": list(slurs)}
+    examples: list[Example] = []
+    for family in document["family"]:
+        named = family.get("labels", {})
+        labels = tuple(float(named.get(name, 0.0)) for name in CLASSES)
+        for template in family["templates"]:
+            draws = family["draws"] if _SLOT.search(template) else min(2, family["draws"])
+            sentences = {_fill(template, slots, generator) for _ in range(draws)}
+            development = held_out(template)
+            for sentence in sorted(sentences):
+                text = _vary(sentence, generator)
+                examples.append(
+                    Example(text, labels, 1.0, source="contrast/" + family["name"], development=development)
+                )
+    return examples
+
+
+def join_pairs(examples: Sequence[Example], count: int, generator: random.Random) -> list[Example]:
+    """Return `count` two-sentence texts whose labels are the maximum of both, as a screening window would see them."""
+    pairs = []
+    for _ in range(count):
+        first, second = generator.choice(examples), generator.choice(examples)
+        labels = tuple(max(a, b) for a, b in zip(first.labels, second.labels, strict=True))
+        pairs.append(Example(f"{first.text} {second.text}", labels, 1.0, source="contrast/pair", development=False))
+    return pairs
+
+
+def _fill(template: str, slots: Mapping[str, Sequence[str]], generator: random.Random) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        chosen = generator.choice(slots[name.lower()])
+        return chosen[0].upper() + chosen[1:] if name[0].isupper() else chosen
+
+    filled = _SLOT.sub(value, template)
+    # Repair "a idiot" and "an clown", so that the article does not tell the model where a slot was.
+    filled = re.sub(r"\b([Aa]) (?=[aeiouAEIOU])", lambda match: match.group(1) + "n ", filled)
+    return re.sub(r"\b([Aa])n (?=[^aeiouhAEIOUH\W])", lambda match: match.group(1) + " ", filled)
+
+
+def _vary(sentence: str, generator: random.Random) -> str:
+    """Change surface form alike for all families: prefixes, case and final stop must carry no label."""
+    roll = generator.random()
+    if roll < 0.12:
+        prefix = generator.choice(_PREFIXES)
+        keep = sentence[:2] in ("I ", "I'") or not sentence[:1].isupper()
+        return prefix + (sentence if keep else sentence[0].lower() + sentence[1:])
+    if roll < 0.20:
+        return sentence.lower()
+    if roll < 0.26:
+        return sentence.rstrip(".!")
+    if roll < 0.32:
+        return sentence.rstrip(".") + "!" if not sentence.endswith(("?", "!")) else sentence
+    return sentence

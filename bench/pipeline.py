@@ -39,7 +39,7 @@ def plain(gate: EmbeddedGate, text: str) -> tuple[float, float, float]:
 def whole(gate: EmbeddedGate, text: str) -> tuple[float, dict[str, float]]:
     """Take the script through the gate; returns the seconds from submission to release, and those of each stage."""
     began = time.perf_counter()
-    outcome = gate.take(text, on_change=lambda state: None)
+    outcome = gate.take(text, on_change=lambda _: None)
     total = time.perf_counter() - began
     if outcome.submission.state != "released":
         raise SystemExit(
@@ -62,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(home=Path(home))
         began = time.perf_counter()
-        with embedded_gate(settings, note=lambda what: None) as gate:
+        with embedded_gate(settings, note=lambda _: None) as gate:
             ready = time.perf_counter() - began
             plain(gate, text)  # warm-up: the first call loads what is loaded lazily
             totals, stages, speaking, encoding, screening = [], defaultdict(list), [], [], []

@@ -33,6 +33,7 @@ from synth.watermark import Detection, Payload
 FADE = 320  # samples (20 ms) over which the added signals of neighbouring blocks cross-fade
 MARGIN = FADE // 2  # samples that a block's added signal reaches beyond the block on either side
 CONTEXT = MARGIN + FRAME // 2  # samples of sound around a block that its spectrum needs
+BASE_PRICE = 0.3  # what a change costs where the band is empty, relative to where it has its mean magnitude
 BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 300 MB of memory
 QUIET_SECONDS = 0.005  # a stretch of digital silence this long stays silent
 
@@ -46,6 +47,7 @@ class EmbeddingSettings:
     learning_rate: float = 0.25
     sharpness: float = 30.0  # steepness of the loss around the wanted margin
     margin: float = 0.1  # logit beyond which a bit is safe
+    thrift: float = 0.5  # weight of the penalty on change, which spares the loudest parts of the band most
     noise_floor: float = 8.0  # dB, lowest signal-to-noise ratio of the attack inside the loop
     noise_ceiling: float = 25.0  # dB, highest
 
@@ -166,6 +168,8 @@ class KeyedMark:
             spectrum = torch.stft(sound, FRAME, HOP, window=window, center=False, return_complex=True)
             band = spectrum[:, FIRST_BIN : LAST_BIN + 1]
             pattern = torch.zeros(band.shape, requires_grad=True)
+            magnitude = band.abs()
+            price = magnitude / magnitude.mean(dim=(1, 2), keepdim=True).clamp_min(1e-9) + BASE_PRICE
             optimiser = torch.optim.Adam([pattern], lr=settings.learning_rate)
 
             def signal() -> Tensor:
@@ -181,7 +185,8 @@ class KeyedMark:
                     marked = marked + torch.from_numpy(noise.standard_normal(block.shape, np.float32) * amplitude)
                 margin = self._decoder(marked) * target - settings.margin
                 optimiser.zero_grad()
-                torch.autograd.backward(softplus(-settings.sharpness * margin).mean())
+                cost = (torch.tanh(pattern).square() * price).mean()
+                torch.autograd.backward(softplus(-settings.sharpness * margin).mean() + settings.thrift * cost)
                 optimiser.step()
             signals: Samples = signal().detach().numpy()
             return signals

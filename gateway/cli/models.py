@@ -40,8 +40,8 @@ def list_(context: click.Context, as_json: bool) -> None:
             table.add_row(str(row["name"]), state, str(row["version"]))
         console().print(table)
         table = Table("model", "pulled", "licence", "what it is", title="Official, with `assay models pull`")
-        for row in official:
-            table.add_row(str(row["name"]), "yes" if row["pulled"] else "no", str(row["licence"]), str(row["purpose"]))
+        for one in official:
+            table.add_row(str(one["name"]), "yes" if one["pulled"] else "no", str(one["licence"]), str(one["purpose"]))
         console().print(table)
     context.exit(Exit.FAILED if failed else Exit.DONE)
 

@@ -76,8 +76,13 @@ def in_threads(work: Callable[[int], None]) -> None:
 
 
 def refused(engine: Engine, statement: str) -> None:
-    with engine.connect() as connection, pytest.raises(IntegrityError):
-        connection.execute(text(statement))
+    """Run `statement` and expect the database to refuse it, by a guard or by a key."""
+    with engine.connect() as connection:
+        try:
+            connection.execute(text(statement))
+        except IntegrityError:
+            return
+    pytest.fail(f"the database accepted: {statement}")
 
 
 def test_life_of_a_log(engine: Engine, log: Log) -> None:
@@ -99,64 +104,58 @@ def test_life_of_a_log(engine: Engine, log: Log) -> None:
         assert [(one.index, one.event) for one in found] == [(256, an_event(256))]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit_entry SET kind = 'x' WHERE idx = 1",
-        "UPDATE audit_entry SET idx = 7 WHERE idx = 1",
-        "DELETE FROM audit_entry WHERE idx = 2",
-        "INSERT INTO audit_entry SELECT 9, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 1",
-        "INSERT INTO audit_entry SELECT -1, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 1",
-        "UPDATE audit_tile SET idx = 5",
-        "UPDATE audit_tile SET hashes = leaf_hash FROM audit_entry WHERE audit_entry.idx = 1",
-        "DELETE FROM audit_tile",
-        "UPDATE audit_head SET size = 1",
-        "UPDATE audit_head SET root = frontier",
-        "DELETE FROM audit_head",
-        "INSERT INTO audit_head SELECT 1, size, root, frontier FROM audit_head",
-        "UPDATE audit_checkpoint SET note = 'x'",
-        "UPDATE audit_checkpoint SET size = 999",
-        "DELETE FROM audit_checkpoint",
-        "INSERT INTO audit_checkpoint SELECT 1, root, note, created FROM audit_checkpoint",
-    ],
+CHANGES = (
+    "UPDATE audit_entry SET kind = 'x' WHERE idx = 1",
+    "UPDATE audit_entry SET idx = 7 WHERE idx = 1",
+    "DELETE FROM audit_entry WHERE idx = 2",
+    "INSERT INTO audit_entry SELECT 999, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 1",
+    "INSERT INTO audit_entry SELECT -1, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 1",
+    "INSERT INTO audit_entry SELECT 1, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 0 "
+    "ON CONFLICT (idx) DO UPDATE SET kind = 'x'",
+    "UPDATE audit_tile SET idx = 5",
+    "UPDATE audit_tile SET hashes = leaf_hash FROM audit_entry WHERE audit_entry.idx = 1",
+    "DELETE FROM audit_tile",
+    "UPDATE audit_head SET size = 1",
+    "UPDATE audit_head SET root = frontier",
+    "DELETE FROM audit_head",
+    "INSERT INTO audit_head SELECT 1, size, root, frontier FROM audit_head",
+    "UPDATE audit_checkpoint SET note = 'x'",
+    "UPDATE audit_checkpoint SET size = 999",
+    "DELETE FROM audit_checkpoint",
+    "INSERT INTO audit_checkpoint SELECT 1, root, note, created FROM audit_checkpoint",
 )
-def test_change_to_a_row_is_refused(statement: str, engine: Engine, log: Log) -> None:
+TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
+
+
+def test_every_change_to_a_row_is_refused(engine: Engine, log: Log) -> None:
     fill(engine, log, 256)
     seal(engine, log)
-    refused(engine, statement)
+    for statement in CHANGES:
+        refused(engine, statement)
     with Session(engine) as session:
         fsck(session, origin=ORIGIN, verifier=log.verifier).require_sound()
 
 
-@pytest.mark.parametrize("table", ["audit_entry", "audit_tile", "audit_head", "audit_checkpoint"])
-def test_replacing_a_row_is_refused_on_sqlite(table: str, tmp_path: Path, log: Log) -> None:
+def test_replacing_a_row_is_refused_on_sqlite(tmp_path: Path, log: Log) -> None:
     engine = sqlite_engine(tmp_path / "assay.db")
     create_log_tables(engine)
     fill(engine, log, 256)
     seal(engine, log)
-    refused(engine, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
-    refused(engine, f"REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
+    for table in TABLES:
+        refused(engine, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
+        refused(engine, f"REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
     engine.dispose()
 
 
-@pytest.mark.parametrize("table", ["audit_entry", "audit_tile", "audit_head", "audit_checkpoint"])
-def test_emptying_a_table_is_refused_on_postgresql(table: str, postgres: Engine, log: Log) -> None:
+def test_emptying_a_table_is_refused_on_postgresql(postgres: Engine, log: Log) -> None:
     fill(postgres, log, 256)
     seal(postgres, log)
-    refused(postgres, f"TRUNCATE {table}")
-    with postgres.connect() as connection:
-        connection.execute(text("SET session_replication_role = replica"))  # switches ordinary triggers off
-        with pytest.raises(IntegrityError):
-            connection.execute(text(f"DELETE FROM {table}"))
-
-
-def test_upsert_is_refused(engine: Engine, log: Log) -> None:
-    fill(engine, log, 2)
-    refused(
-        engine,
-        "INSERT INTO audit_entry SELECT 1, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 0 "
-        "ON CONFLICT (idx) DO UPDATE SET kind = 'x'",
-    )
+    for table in TABLES:
+        refused(postgres, f"TRUNCATE {table}")
+        with postgres.connect() as connection:
+            connection.execute(text("SET session_replication_role = replica"))  # switches ordinary triggers off
+            with pytest.raises(IntegrityError):
+                connection.execute(text(f"DELETE FROM {table}"))
 
 
 def test_missing_or_altered_guard_is_named_and_put_back(postgres: Engine) -> None:

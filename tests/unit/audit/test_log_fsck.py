@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_log import ORIGIN, START, an_event, drop_guards, fill, seal
+from audit_log import ORIGIN, START, an_event, create_log_tables, drop_guards, fill, seal, sqlite_engine
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -20,15 +23,28 @@ SEALED = (1, 100, 600)  # sizes at which the log under test was signed
 ENTRIES = 620
 
 
-@pytest.fixture
-def filled(engine: Engine, log: Log) -> Engine:
+@pytest.fixture(scope="module")
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the log under test, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "assay.db"
+    engine = sqlite_engine(path, synchronous="OFF")
+    create_log_tables(engine)
+    log = Log(origin=ORIGIN, key=LogKey.from_seed(b"\x01" * 32))
     size = 0
     for sealed in SEALED:
         fill(engine, log, sealed - size, start=size)
         seal(engine, log)
         size = sealed
     fill(engine, log, ENTRIES - size, start=size)
-    return engine
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def filled(filled_file: Path, tmp_path: Path) -> Iterator[Engine]:
+    engine = sqlite_engine(shutil.copy(filled_file, tmp_path / "filled.db"), synchronous="OFF")
+    yield engine
+    engine.dispose()
 
 
 def check(engine: Engine, log: Log, **options: Any) -> FsckReport:

@@ -16,7 +16,7 @@ from audit.errors import AuditError, CheckpointError, EventError, LogDivergedErr
 from audit.event import EventKind
 from audit.log import Log
 from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from audit.store import CHECKPOINTS, ENTRIES, TILES, read_head
+from audit.store import CHECKPOINTS, ENTRIES, TILES, advance_head, read_head
 
 
 def frontier_over(entries: int) -> Frontier:
@@ -269,8 +269,6 @@ def test_engine_that_does_not_lock_loses_the_race_without_losing_an_entry(tmp_pa
             read_before = read_head(session)
             fill(prepared, log, 1)
             assert read_before.size == 0
-            from audit.store import advance_head
-
             with pytest.raises(LogDivergedError, match="begin transactions IMMEDIATE"):
                 advance_head(session, old_size=0, frontier=frontier_over(1))
     finally:

@@ -26,7 +26,7 @@ TARGET_LUFS = -16.0
 CEILING_DBTP = -2.0
 TOLERANCE_LU = 0.5  # what a programme may miss its target by
 GOOD_ENOUGH_LU = 0.05  # no further pass below this
-MAX_PASSES = 4  # limiting costs loudness, so the gain is corrected; speech needs two passes
+MAX_PASSES = 8  # limiting costs loudness, so the gain is corrected; speech needs two or three passes
 # One period of a voice at 67 Hz: a shorter window would follow single cycles and distort them.
 WINDOW_SECONDS = 0.015
 CONTEXT = 8192  # samples seen on both sides of a block: more than the window and the oversampling filter need

@@ -12,7 +12,7 @@ _SAMPLE_RATE = 24_000  # Hz
 _SECONDS_PER_LETTER = 0.06  # about what speech takes
 _GAP = 0.04  # seconds between words
 _HARMONICS = 12
-_LEVEL = 0.05  # near -26 LUFS, as quiet as the embedded engine
+_LEVEL = 0.1  # near -26 LUFS, as quiet as the embedded engine
 
 
 class ToneVoice:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from gateway.errors import InvalidRequestError, SlowRequestError, TooLargeError
+from gateway.api.problems import validation_errors
+from gateway.errors import InvalidRequestError, SlowRequestError, TooLargeError, UnsupportedMediaError
+
+JSON = "application/json"
 
 BODY_SECONDS = 300.0  # for a whole body; a slower client holds a place that others wait for
 MULTIPART_OVERHEAD_BYTES = 16_384  # boundaries, part headers and small fields around one file
 MAX_FIELDS = 8
+
+Document = TypeVar("Document", bound=BaseModel)
 
 
 async def read_body(request: Request, *, limit: int) -> bytes:
@@ -24,6 +31,22 @@ async def read_body(request: Request, *, limit: int) -> bytes:
         async for chunk in _counted(request, limit):
             body += chunk
     return bytes(body)
+
+
+async def read_json(request: Request, model: type[Document], *, limit: int) -> Document:
+    """Return a JSON body of at most `limit` bytes as `model`; what does not fit is named by JSON pointers.
+
+    Raises `UnsupportedMediaError`, `TooLargeError` and `InvalidRequestError`; none of them quotes the body.
+    """
+    if (media_type := media_type_of(request)) != JSON:
+        raise UnsupportedMediaError(f"send {JSON}, not '{media_type[:80]}'")
+    body = await read_body(request, limit=limit)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        errors = validation_errors([{"loc": ("body", *one["loc"]), "msg": one["msg"]} for one in found])
+        raise InvalidRequestError("the body does not fit its description; see `errors`", errors=errors) from error
 
 
 async def read_upload(request: Request, *, limit: int) -> bytes:

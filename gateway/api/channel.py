@@ -19,6 +19,7 @@ from gateway.api.problems import problem_responses
 from gateway.feed import Channel, FeedEpisode, FeedFile, render_feed
 from gateway.releases import PublicEpisode, list_released
 from gateway.settings import Settings
+from synth.speak import DISCLOSURE_SPEAKER
 
 router = APIRouter(tags=["feed"])
 
@@ -104,5 +105,5 @@ def _item(settings: Settings, episode: PublicEpisode) -> FeedEpisode:
         transcript_url=f"{page}/transcript.vtt",
         chapters_url=f"{page}/chapters.json",
         chapters=episode.chapters,
-        speakers=episode.speakers,
+        speakers=tuple(speaker for speaker in episode.speakers if speaker != DISCLOSURE_SPEAKER),
     )

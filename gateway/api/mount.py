@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from gateway.api import channel, episodes, health, logbook, problems, reviews, submissions, verifications
 from gateway.api.backend import Backend
@@ -29,9 +30,15 @@ def mount(app: FastAPI, backend: Backend) -> None:
     public_url = backend.toolchain.settings.public_url
     for router in ROUTERS:
         app.include_router(router)
-    problems.install(app, public_url=public_url)
+    problems.install(app, public_url=public_url, methods=methods_of)
     app.add_middleware(Envelope, public_url=public_url)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def methods_of(path: str) -> set[str]:
+    """Return every method that some route takes at `path`."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from gateway.errors import (
     InvalidRequestError,
     NotFoundError,
     Problem,
+    TooLargeError,
     detail_for,
     problem_for,
 )
@@ -37,9 +38,10 @@ MEDIA_TYPE = "application/problem+json"
 
 # Refusals that the framework itself makes, before any of our code runs.
 _FRAMEWORK = {
-    400: Problem("malformed-request", 400, "The request cannot be understood"),
-    404: Problem(NotFoundError.slug, 404, NotFoundError.title),
-    405: Problem("method-not-allowed", 405, "The method is not allowed here"),
+    400: (Problem("malformed-request", 400, "The request cannot be understood"), "the body cannot be read; check it"),
+    404: (Problem(NotFoundError.slug, 404, NotFoundError.title), "there is nothing at this address"),
+    405: (Problem("method-not-allowed", 405, "The method is not allowed here"), "see the `Allow` header"),
+    413: (Problem(TooLargeError.slug, 413, TooLargeError.title), "the body is larger than this address takes"),
 }
 _RESERVED = frozenset({"type", "title", "status", "detail", "instance", "trace_id"})
 
@@ -52,14 +54,17 @@ class KnownProblem:
     meaning: str
 
 
-def install(app: FastAPI, *, public_url: str) -> None:
-    """Answer every error on `app` with a problem document."""
+def install(app: FastAPI, *, public_url: str, methods: Callable[[str], set[str]]) -> None:
+    """Answer every error on `app` with a problem document; `methods` says what an address takes, for 405."""
 
     def respond(request: Request, error: Exception) -> Response:
         trace_id = str(getattr(request.state, "trace_id", ""))
         body = problem_body(error, public_url=public_url, instance=request.url.path, trace_id=trace_id)
         status = json.loads(body)["status"]
-        return Response(body, status, _headers(error, status), MEDIA_TYPE)
+        headers = _headers(error, status)
+        if status == 405:  # the framework names one route's methods only
+            headers["Allow"] = ", ".join(sorted(methods(request.url.path)))
+        return Response(body, status, headers, MEDIA_TYPE)
 
     kinds = (GatewayError, SynthError, PolicyError, AuditError, DBAPIError, PoolTimeoutError)
     for kind in (*kinds, RequestValidationError, HTTPException):
@@ -93,7 +98,7 @@ def known_problems() -> Iterator[KnownProblem]:
         if problem.slug not in seen:
             seen.add(problem.slug)
             yield KnownProblem(problem, _first_line(error))
-    for problem in _FRAMEWORK.values():
+    for problem, _ in _FRAMEWORK.values():
         if problem.slug not in seen:
             seen.add(problem.slug)
             yield KnownProblem(problem, f"{problem.title}.")
@@ -112,8 +117,8 @@ def _describe(error: Exception) -> tuple[Problem, str, Mapping[str, object]]:
     if isinstance(error, RequestValidationError):
         return _describe_invalid(error.errors())
     if isinstance(error, HTTPException):
-        problem = _FRAMEWORK.get(error.status_code, Problem("http-error", error.status_code, "The request failed"))
-        return problem, f"{problem.title.lower()}: {error.detail}", {}
+        other = Problem("http-error", error.status_code, "The request failed"), "the request cannot be served"
+        return *_FRAMEWORK.get(error.status_code, other), {}
     if isinstance(error, DBAPIError | PoolTimeoutError):
         # The driver's words may hold values of rows, and so a script; the log has the class.
         unavailable = DatabaseUnavailableError("the database did not answer; nothing was changed, try again later")
@@ -144,7 +149,7 @@ def validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers: dict[str, str] = {}
     extensions = error.extensions if isinstance(error, GatewayError) else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="assay"'

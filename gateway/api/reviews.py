@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 
 from gateway.api.access import ReviewerCaller, ReviewReader
 from gateway.api.backend import BackendDep
+from gateway.api.bodies import read_json
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import EpisodeId, ReviewList, ReviewOut, VerdictIn
 from gateway.auth import Caller
@@ -13,7 +17,18 @@ from gateway.review import WaitingCase
 
 router = APIRouter(tags=["reviews"])
 
-_DECIDING = problem_responses(401, 403, 404, 409, 422, 503)
+MAX_VERDICT_BYTES = 32_768  # of a decision's body: the longest reason, every character escaped, and some room
+_VERDICT_BODY = {"required": True, "content": {"application/json": {"schema": VerdictIn.model_json_schema()}}}
+_DECIDING = problem_responses(401, 403, 404, 408, 409, 413, 415, 422, 503)
+
+
+async def verdict_body(request: Request, caller: ReviewerCaller) -> VerdictIn:
+    """Return the decision in the body; the caller is checked before it is read."""
+    del caller
+    return await read_json(request, VerdictIn, limit=MAX_VERDICT_BYTES)
+
+
+VerdictBody = Annotated[VerdictIn, Depends(verdict_body)]
 
 
 @router.get("/v1/reviews", responses=problem_responses(401, 403, 503))
@@ -22,20 +37,30 @@ def list_reviews(caller: ReviewReader, backend: BackendDep) -> ReviewList:
     return ReviewList(items=[_case_out(case, caller) for case in backend.reviews.waiting()])
 
 
-@router.post("/v1/reviews/{episode_id}/claim", responses=_DECIDING)
+@router.post("/v1/reviews/{episode_id}/claim", responses=problem_responses(401, 403, 404, 409, 503))
 def claim(episode_id: EpisodeId, caller: ReviewerCaller, backend: BackendDep) -> ReviewOut:
     """Take a case for the length of a lease, or prolong one's own; only its holder may decide it."""
     return _case_out(backend.reviews.claim(episode_id, reviewer=caller.key_id), caller)
 
 
-@router.post("/v1/reviews/{episode_id}/approve", status_code=204, responses=_DECIDING)
-def approve(episode_id: EpisodeId, verdict: VerdictIn, caller: ReviewerCaller, backend: BackendDep) -> None:
+@router.post(
+    "/v1/reviews/{episode_id}/approve",
+    status_code=204,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _VERDICT_BODY},
+)
+def approve(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> None:
     """Say yes: the episode goes on to release."""
     backend.reviews.approve(episode_id, reviewer=caller.key_id, reason=verdict.reason, version=verdict.version)
 
 
-@router.post("/v1/reviews/{episode_id}/reject", status_code=204, responses=_DECIDING)
-def reject(episode_id: EpisodeId, verdict: VerdictIn, caller: ReviewerCaller, backend: BackendDep) -> None:
+@router.post(
+    "/v1/reviews/{episode_id}/reject",
+    status_code=204,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _VERDICT_BODY},
+)
+def reject(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> None:
     """Say no, for good and with a reason."""
     backend.reviews.reject(episode_id, reviewer=caller.key_id, reason=verdict.reason, version=verdict.version)
 

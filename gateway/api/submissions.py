@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import ValidationError
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 from starlette.requests import Request
@@ -16,9 +15,9 @@ from starlette.responses import Response
 
 from gateway.api.access import READERS_OF_ALL, SubmissionLister, SubmissionReader, SubmitterCaller
 from gateway.api.backend import Backend, BackendDep
-from gateway.api.bodies import media_type_of, read_body
+from gateway.api.bodies import JSON, media_type_of, read_body, read_json
 from gateway.api.episodes import clip_out
-from gateway.api.problems import problem_responses, validation_errors
+from gateway.api.problems import problem_responses
 from gateway.api.schemas import (
     EXAMPLE_SCRIPT,
     DecidedOut,
@@ -39,7 +38,7 @@ from gateway.submissions import Clip, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
 
-MARKDOWN, JSON = "text/markdown", "application/json"
+MARKDOWN = "text/markdown"
 JSON_GROWTH = 6  # "\u00e9" is six bytes for one: the script's own limit applies after decoding
 JSON_OVERHEAD_BYTES = 1_024
 MAX_PAGE = 100
@@ -67,7 +66,7 @@ async def submitted_script(request: Request, caller: SubmitterCaller, backend: B
     limit = backend.toolchain.settings.max_script_bytes
     media_type = media_type_of(request)
     if media_type == JSON:
-        return _script_in_json(await read_body(request, limit=limit * JSON_GROWTH + JSON_OVERHEAD_BYTES))
+        return (await read_json(request, SubmissionIn, limit=limit * JSON_GROWTH + JSON_OVERHEAD_BYTES)).script
     if media_type == MARKDOWN:
         try:
             return (await read_body(request, limit=limit)).decode()
@@ -144,16 +143,6 @@ def get_submission(episode_id: EpisodeId, caller: SubmissionReader, backend: Bac
     with backend.toolchain.database.read() as session:
         row = visible_submission(session, caller, episode_id)
         return _detail(session, backend, row)
-
-
-def _script_in_json(body: bytes) -> str:
-    try:
-        return SubmissionIn.model_validate_json(body).script
-    except ValidationError as error:
-        listed: list[dict[str, Any]] = [{"loc": ("body", *one["loc"]), "msg": one["msg"]} for one in error.errors()]
-        raise InvalidRequestError(
-            "the body does not fit its description; see `errors`", errors=validation_errors(listed)
-        ) from error
 
 
 def _summary(row: Submission) -> SubmissionOut:

@@ -9,7 +9,7 @@ from gateway.cli.terminal import console, print_json
 ROLES = ("submitter", "reviewer", "auditor", "admin")
 
 
-@click.group()
+@click.group(short_help="Create, list and revoke API keys.")
 def apikey() -> None:
     """Create, list and revoke API keys."""
 

@@ -12,14 +12,17 @@ QUOTE_CHARACTERS = 90  # of the author's text shown per finding
 COLOURS = {"block": "red", "review": "yellow", "allow": "green"}
 
 
-def findings_table(text: str, decision: Mapping[str, Any]) -> Table:
-    """Return the findings of a stored decision on `text`, the strictest first."""
+def findings_table(text: str, decision: Mapping[str, Any], *, most: int | None = None) -> Table:
+    """Return the findings of a stored decision on `text`, the strictest first, and `most` of them at most."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table("verdict", "rule", "score", "in the script", "why")
     order = {"block": 0, "review": 1, "allow": 2}
-    for finding in sorted(decision["findings"], key=lambda one: (order[one["verdict"]], -one["score"])):
+    findings = sorted(decision["findings"], key=lambda one: (order[one["verdict"]], -one["score"]))
+    if most is not None and len(findings) > most:
+        table.caption = f"and {len(findings) - most} more"
+    for finding in findings[:most]:
         span = finding["span"]
         quote = " ".join(text[span["start"] : span["end"]].split())
         if len(quote) > QUOTE_CHARACTERS:
@@ -30,7 +33,7 @@ def findings_table(text: str, decision: Mapping[str, Any]) -> Table:
         verdict = finding["verdict"]
         table.add_row(
             Text(verdict, style=COLOURS[verdict]),
-            f"{finding['rule']}: {finding['category']}",
+            f"{finding['rule']}\n{finding['category'].removeprefix(finding['rule']).lstrip('/')}",
             f"{finding['score']:.2f}",
             Text(quote),
             Text(why),

@@ -7,7 +7,7 @@ import click
 from gateway.cli.terminal import Exit, print_json
 
 
-@click.command()
+@click.command(short_help="Check log, signatures and stored files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def fsck(context: click.Context, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import click
 from gateway.cli.terminal import print_json
 
 
-@click.command()
+@click.command(short_help="Make the keys that are missing.")
 @click.option("--renew-claim-signer", is_flag=True, help="Replace the C2PA leaf by a fresh one under the same root.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def keygen(renew_claim_signer: bool, as_json: bool) -> None:

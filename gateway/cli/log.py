@@ -9,7 +9,7 @@ import click
 from gateway.cli.terminal import console, print_json
 
 
-@click.group()
+@click.group(short_help="Read the audit log, and prove entries.")
 def log() -> None:
     """Read the audit log, and prove what is in it."""
 

@@ -9,7 +9,7 @@ import click
 from gateway.cli.terminal import Exit, console, print_json
 
 
-@click.command()
+@click.command(short_help="Take one script through the gate.")
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

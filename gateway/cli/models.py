@@ -7,7 +7,7 @@ import click
 from gateway.cli.terminal import Exit, console, print_json
 
 
-@click.group()
+@click.group(short_help="List, check and pull model weights.")
 def models() -> None:
     """List, check and pull model weights."""
 

@@ -11,7 +11,7 @@ from gateway.cli.terminal import Exit, console, print_json
 PACK = click.argument("pack", required=False, type=click.Path(exists=True, path_type=Path))
 
 
-@click.group()
+@click.group(short_help="Look at policies, try them on a script.")
 def policy() -> None:
     """Look at policy packs, check them, and try them on a script."""
 

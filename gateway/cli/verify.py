@@ -26,7 +26,7 @@ EXITS = {
 COLOURS = {"pass": "green", "fail": "red", "error": "red", "absent": "dim", "not_applicable": "dim"}
 
 
-@click.command()
+@click.command(short_help="Say what an audio file is, check by check.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 @click.pass_context

@@ -7,7 +7,7 @@ import click
 DRAIN_SECONDS = 90  # an episode in hand may finish; docker-compose.yml grants two minutes
 
 
-@click.command()
+@click.command(short_help="Make episodes, without HTTP.")
 def work() -> None:
     """Make episodes from the shared database until told to stop (SIGTERM finishes the step in hand)."""
     import signal

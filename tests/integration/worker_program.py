@@ -25,7 +25,7 @@ from gateway.pipeline import Change, Pipeline
 from gateway.submissions import RESTING, State, Submission
 from tests.gateway_chain import QuickProducer, WordScreener, build_chain
 
-PACE = Pace(poll=0.05, beat=0.1, lease=0.8, sweep=0.2, retry=0.05)
+PACE = Pace(poll=0.05, beat=0.1, lease=0.6, sweep=0.2, retry=0.05)
 PATIENCE_SECONDS = 60
 
 # Where a worker can die: in the heavy part of a step, inside its transaction, and between its commit and DBOS's record.

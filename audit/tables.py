@@ -75,10 +75,6 @@ class Octets(TypeDecorator[bytes]):
         """Read text as its bytes; on PostgreSQL this changes nothing."""
         return cast(column, LargeBinary)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes:  # noqa: ARG002 - likewise
-        """Return bytes; nothing instead of NULL, which no column of ours allows."""
-        return bytes(value or b"")
-
 
 class EntryRow(SQLModel, table=True):
     """One entry; `kind`, `subject` and `at` repeat what the leaf says, for look-up only."""

@@ -187,6 +187,24 @@ def test_entry_rewritten_with_its_hash_is_named_by_its_tile(filled: Engine, log:
     assert str(check(filled, log).divergence).startswith("tile 300: hash 44 of tile 1 at level 0")
 
 
+def test_head_of_another_history_is_named(filled: Engine, log: Log) -> None:
+    other = Frontier()
+    for number in range(ENTRIES):
+        other = other.append(leaf_hash(b"other" + bytes([number % 256])))
+    edit(filled, "UPDATE audit_head SET root = :root, frontier = :frontier", root=other.root(), frontier=other.encode())
+    assert str(check(filled, log).divergence) == "head 620: the head is not the root over the entries"
+
+
+def test_more_checkpoints_than_fit_on_a_page_are_all_checked(engine: Engine, log: Log) -> None:
+    with Session(engine) as session, session.begin():
+        for number in range(501):
+            log.append(session, an_event(number))
+            log.seal(session, at=START)
+    assert check(engine, log).checkpoints == 501
+    edit(engine, "UPDATE audit_checkpoint SET note = '' WHERE size = 501")
+    assert str(check(engine, log).divergence).startswith("checkpoint 501: ")
+
+
 def test_event_of_an_unknown_kind_is_named(filled: Engine, log: Log) -> None:
     strange = an_event(610).canonical().replace(b"submission.received", b"submission.invented")
     edit(

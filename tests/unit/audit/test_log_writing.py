@@ -236,6 +236,20 @@ def test_tampering_before_the_next_checkpoint_is_not_signed(
         log.seal(session, at=START)
 
 
+def test_entries_changed_under_an_untouched_tile_are_not_signed(engine: Engine, log: Log) -> None:
+    """A full tile keeps the old hashes, so that the tree alone looks whole."""
+    fill(engine, log, 256)
+    forged = an_event(100, actor="nobody").canonical()
+    drop_guards(engine)
+    with engine.begin() as connection:
+        here = ENTRIES.c.idx == 100
+        connection.execute(ENTRIES.update().where(here).values(leaf=forged, leaf_hash=leaf_hash(forged)))
+    with Session(engine) as session:
+        assert log.check_not_forked(session) is None
+        with pytest.raises(LogDivergedError, match="entries do not give the head's root at size 256"):
+            log.seal(session, at=START)
+
+
 def test_missing_entry_stops_the_append_that_would_complete_its_tile(engine: Engine, log: Log) -> None:
     fill(engine, log, 255)
     edit(engine, "DELETE FROM audit_entry WHERE idx = 17")

@@ -43,11 +43,11 @@ class Collector:
         self._encoded_bytes = encoded_bytes
         self._target_rate = target_rate
         self._resampler: soxr.ResampleStream | None = None
-        self._pending: list[Samples] = []
+        self._pending: list[NDArray[Any]] = []  # shape (channels, n), as decoded
         self._pending_length = 0
-        self._blocks: list[Samples] = []
         self._taken = 0  # samples before resampling
-        self._length = 0  # samples after resampling
+        self._result: Samples = np.empty(0, dtype=np.float32)
+        self._length = 0  # of the result so far; the array is longer
         self.source_sample_rate = 0
         self.channels = 0
         self.damaged = 0  # frames that were replaced by silence
@@ -70,28 +70,23 @@ class Collector:
         self._taken += frame.samples
         if self.seconds > self._limits.max_seconds:
             raise AudioError(f"the file is longer than {self._limits.max_seconds / 60:.0f} minutes; send a shorter one")
-        mono = _mono(frame)
-        if (channels, rate) != (self.channels, self.source_sample_rate) or not (np.abs(mono) <= MAX_MAGNITUDE).all():
-            # A changed byte can turn a frame into noise without bound, or into one of another format. It becomes
-            # silence, so that what follows keeps its place, and is counted.
-            mono = np.zeros_like(mono)
+        if (channels, rate) == (self.channels, self.source_sample_rate):
+            values: NDArray[Any] = frame.to_ndarray()
+            self._pending.append(values if frame.format.is_planar else values.reshape(-1, channels).T)
+        else:
+            # A changed byte can make a frame one of another format. It becomes silence, like all damage, so that what
+            # follows keeps its place, and is counted.
+            self._pending.append(np.zeros((self.channels, frame.samples), dtype=np.float32))
             self.damaged += 1
-        self._pending.append(mono)
         self._pending_length += frame.samples
-        if self._pending_length >= _BLOCK_SECONDS * rate:
+        if self._pending_length >= _BLOCK_SECONDS * self.source_sample_rate:
             self._store(last=False)
 
     def finish(self) -> Samples:
-        """Return everything, float32 of shape (T,); holds one copy at a time."""
+        """Return everything, float32 of shape (T,)."""
         self._store(last=True)
-        samples: Samples = np.empty(self._length, dtype=np.float32)
-        place = 0
-        self._blocks.reverse()
-        while self._blocks:
-            block = self._blocks.pop()
-            samples[place : place + len(block)] = block
-            place += len(block)
-        return samples
+        self._result.resize(self._length, refcheck=False)
+        return self._result
 
     def _begin(self, channels: int, rate: int) -> None:
         if not 1 <= channels <= MAX_CHANNELS:
@@ -103,27 +98,44 @@ class Collector:
             self._resampler = soxr.ResampleStream(rate, self._target_rate, 1, dtype="float32", quality="HQ")
 
     def _store(self, *, last: bool) -> None:
-        block: Samples = np.concatenate([np.zeros(0, dtype=np.float32), *self._pending])
-        self._pending, self._pending_length = [], 0
+        block = self._block()
         if self._resampler is not None:
             block = self._resampler.resample_chunk(block, last=last)
-        self._blocks.append(block)
-        self._length += len(block)
-        size = 4 * self._length
-        if size > self._limits.max_decoded_bytes:
+        end = self._length + len(block)
+        if 4 * end > self._limits.max_decoded_bytes:
             raise AudioError(f"the decoded file exceeds {self._limits.max_decoded_bytes} bytes; send a shorter one")
-        if size > RATIO_FREE_BYTES and size > self._limits.max_ratio * self._encoded_bytes:
+        if 4 * end > max(RATIO_FREE_BYTES, self._limits.max_ratio * self._encoded_bytes):
             raise AudioError(f"the file unfolds more than {self._limits.max_ratio:g}-fold; this is not a recording")
+        if end > len(self._result):
+            # Reallocated in place by the system, so that there are never two copies; an eighth more saves most calls.
+            self._result.resize(end + end // 8, refcheck=False)
+        self._result[self._length : end] = block
+        self._length = end
+
+    def _block(self) -> Samples:
+        """Return the pending frames as mono samples, those beyond all measure as silence."""
+        pending, self._pending, self._pending_length = self._pending, [], 0
+        if not pending:
+            return np.zeros(0, dtype=np.float32)
+        if len({values.dtype for values in pending}) == 1:
+            mono = _mono(np.concatenate(pending, axis=1))
+            if (np.abs(mono) <= MAX_MAGNITUDE).all():
+                return mono
+        parts = [_mono(values) for values in pending]
+        for index, part in enumerate(parts):
+            if not (np.abs(part) <= MAX_MAGNITUDE).all():
+                parts[index] = np.zeros_like(part)
+                self.damaged += 1
+        return np.concatenate(parts)
 
 
-def _mono(frame: av.AudioFrame) -> Samples:
-    """Return the mean of all channels, full scale 1.0."""
-    values: NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        values = values.reshape(-1, frame.layout.nb_channels).T
+def _mono(values: NDArray[Any]) -> Samples:
+    """Return the mean of all channels, full scale 1.0, of `values` of shape (channels, n)."""
     if values.dtype == np.uint8:
         values = (values.astype(np.float32) - 128.0) / 128.0
     elif values.dtype.kind == "i":
         values = values.astype(np.float32) / float(1 << (8 * values.dtype.itemsize - 1))
-    mono: Samples = values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    # Floating-point files may hold infinities and numbers beyond float32; the caller counts what comes of them.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono: Samples = values.mean(axis=0, dtype=np.float64).astype(np.float32)
     return mono

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu, softplus
 
 from synth.audio import Samples, check_samples
+from synth.errors import AudioError
 from synth.keyed.decoder import SLOPE, VARIANCE_FLOOR
 from synth.keyed.key import Weights, block_words, derive_keys, detector_weights, noise_seed
 from synth.keyed.reader import KeyedReader
@@ -63,7 +64,8 @@ class TorchDecoder:
     def __call__(self, blocks: Tensor) -> Tensor:
         """Return logits of shape (blocks, 16) for sound of shape (blocks, 40000) brought to `LEVEL`."""
         spectrum = torch.stft(blocks, FRAME, HOP, window=self._window, center=False, return_complex=True)
-        magnitudes = spectrum[:, FIRST_BIN : LAST_BIN + 1].abs()
+        # Not `abs`: its gradient is NaN where a pause leaves subnormal numbers (1e-39) in the spectrum.
+        magnitudes = torch.view_as_real(spectrum[:, FIRST_BIN : LAST_BIN + 1]).square().sum(dim=-1).add(1e-20).sqrt()
         hidden = _normalise(torch.log(magnitudes.transpose(1, 2) @ self._mel + LOG_FLOOR))
         for matrix in self._weights:
             hidden = leaky_relu(_normalise(hidden @ matrix), SLOPE)
@@ -112,7 +114,7 @@ class KeyedMark:
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return `samples` with the mark of `payload` in every whole 2.5 s block that is not silent.
 
-        Raises `AudioError` for samples that are not finite mono float32. The peak rises by at most the added signal and
+        Raises `AudioError` for samples that are not finite mono float32, or if a mark cannot be found. The peak rises by at most the added signal and
         never above full scale, unless the input was already above it.
         """
         check_samples(samples, sample_rate)
@@ -189,4 +191,6 @@ class KeyedMark:
                 torch.autograd.backward(softplus(-settings.sharpness * margin).mean() + settings.thrift * cost)
                 optimiser.step()
             signals: Samples = signal().detach().numpy()
+            if not np.isfinite(signals).all():
+                raise AudioError("the keyed mark's optimiser diverged on this sound; report it with the script's id")
             return signals

@@ -133,6 +133,7 @@ def _decode(file: BinaryIO, size: int, media_type: str, limits: DecodeLimits, ta
             for frame in frames:
                 collector.add(frame)
     seconds = collector.seconds
+    samples = collector.finish()
     if seconds == 0.0:
         raise AudioError(f"this {media_type} file holds no audio that can be decoded")
     damaged += collector.damaged
@@ -143,7 +144,7 @@ def _decode(file: BinaryIO, size: int, media_type: str, limits: DecodeLimits, ta
     if media_type == "audio/flac" and declared is not None and seconds < declared - 0.01:
         raise AudioError(f"the FLAC file is truncated: {seconds:.1f} of {declared:.1f} seconds are there")
     return Decoded(
-        samples=collector.finish(),
+        samples=samples,
         sample_rate=collector.sample_rate,
         media_type=media_type,
         channels=collector.channels,

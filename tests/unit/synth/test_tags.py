@@ -1,0 +1,205 @@
+"""Tags: written once, read back the same, and readable by others."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+
+import av
+import mutagen.mp3
+import mutagen.wave
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sound_files import buzz
+
+from synth import id3
+from synth.aigc import AigcLabel
+from synth.audio import ChapterMark
+from synth.decode import decode
+from synth.encode import encode_mp3, encode_wav
+from synth.errors import AudioError
+from synth.riff import split_chunks
+from synth.tags import Tags, read_tags, tag
+
+RATE = 44_100
+LABEL = AigcLabel("assay.example", "ep_01", "assay.example", "ep_01")
+TAGS = Tags(
+    title="Grüße — 早安",
+    show="Harbour Radio",
+    artist="Harbour Press",
+    language="en",
+    date="2026-11-22",
+    comment="Made with AI.",
+    encoder="assay 0.1.0",
+    episode_id="ep_01",
+    ai_disclosure="The voices in this programme are synthetic.",
+    detector_url="https://assay.example/v/ep_01",
+    aigc=LABEL,
+    chapters=(ChapterMark(0.0, "About this audio"), ChapterMark(0.75, "Ærlig"), ChapterMark(1.5, "終")),
+    duration=2.0,
+)
+FILES = {"audio/mpeg": encode_mp3(buzz(), RATE), "audio/wav": encode_wav(buzz(), RATE)}
+MEDIA_TYPES = sorted(FILES)
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_tags_read_back_as_written_and_the_sound_is_untouched(media_type: str) -> None:
+    tagged = tag(FILES[media_type], media_type, TAGS)
+    assert read_tags(tagged, media_type) == TAGS
+    assert (decode(tagged).samples == decode(FILES[media_type]).samples).all()
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_only_a_title_is_needed(media_type: str) -> None:
+    tags = Tags(title="One")
+    assert read_tags(tag(FILES[media_type], media_type, tags), media_type) == tags
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_tagging_is_deterministic(media_type: str) -> None:
+    assert tag(FILES[media_type], media_type, TAGS) == tag(FILES[media_type], media_type, TAGS)
+
+
+@pytest.mark.parametrize(("media_type", "reader"), [("audio/mpeg", mutagen.mp3.MP3), ("audio/wav", mutagen.wave.WAVE)])
+def test_an_independent_reader_finds_the_same(media_type: str, reader: type) -> None:
+    found = reader(io.BytesIO(tag(FILES[media_type], media_type, TAGS))).tags
+    assert str(found["TIT2"]) == TAGS.title
+    assert str(found["TALB"]) == TAGS.show
+    assert str(found["TDRC"]) == TAGS.date
+    assert str(found["TXXX:AI_DISCLOSURE"]) == TAGS.ai_disclosure
+    assert found["WXXX:AI_DETECTOR"].url == TAGS.detector_url
+    assert str(found["COMM::eng"]) == TAGS.comment
+    assert found["CTOC:toc"].child_element_ids == ["chp0", "chp1", "chp2"]
+    chapters = [found[f"CHAP:chp{number}"] for number in range(3)]
+    assert [(c.start_time, c.end_time) for c in chapters] == [(0, 750), (750, 1500), (1500, 2000)]
+    assert [str(c.sub_frames["TIT2"]) for c in chapters] == [mark.title for mark in TAGS.chapters]
+
+
+@pytest.mark.parametrize(("media_type", "form"), [("audio/mpeg", "mp3"), ("audio/wav", "wav")])
+def test_players_find_title_and_chapters(media_type: str, form: str) -> None:
+    with av.open(io.BytesIO(tag(FILES[media_type], media_type, TAGS)), "r", format=form) as file:
+        assert file.metadata["title"] == TAGS.title
+        assert [chapter["metadata"]["title"] for chapter in file.chapters()] == [mark.title for mark in TAGS.chapters]
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_the_aigc_label_stands_in_a_file_exactly_once(media_type: str) -> None:
+    tagged = tag(FILES[media_type], media_type, TAGS)
+    assert tagged.count(b"ContentProducer") == 1
+    assert tagged.count(LABEL.to_json().encode()) == 1
+
+
+def test_wav_carries_the_label_as_a_chunk_after_its_format() -> None:
+    names = [chunk.name for chunk in split_chunks(tag(FILES["audio/wav"], "audio/wav", TAGS))]
+    assert names == [b"fmt ", b"AIGC", b"data", b"LIST", b"id3 "]
+
+
+def test_wav_says_its_title_in_plain_info_too() -> None:
+    chunks = {chunk.name: chunk.data for chunk in split_chunks(tag(FILES["audio/wav"], "audio/wav", TAGS))}
+    assert chunks[b"LIST"].startswith(b"INFOINAM")
+    assert TAGS.title.encode() + b"\0" in chunks[b"LIST"]
+
+
+def test_two_labels_in_one_file_are_an_error() -> None:
+    tagged = tag(FILES["audio/mpeg"], "audio/mpeg", TAGS)
+    frames = [*id3.read_tag(tagged), id3.described_text_frame("AIGC", LABEL.to_json())]
+    with pytest.raises(AudioError, match="more than one AIGC"):
+        read_tags(id3.write_tag(frames) + FILES["audio/mpeg"], "audio/mpeg")
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_a_tagged_file_is_never_tagged_again(media_type: str) -> None:
+    with pytest.raises(AudioError, match="already carries"):
+        tag(tag(FILES[media_type], media_type, Tags(title="One")), media_type, TAGS)
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+@pytest.mark.parametrize("data", [b"", b"hello", b"RIFF\0\0\0\0WAVE"[:8]])
+def test_what_is_no_file_of_its_type_is_refused(media_type: str, data: bytes) -> None:
+    with pytest.raises(AudioError):
+        tag(data, media_type, TAGS)
+    with pytest.raises(AudioError):
+        read_tags(data, media_type)
+
+
+def test_other_media_types_are_refused() -> None:
+    with pytest.raises(AudioError, match="audio/ogg"):
+        tag(b"OggS", "audio/ogg", TAGS)
+    with pytest.raises(AudioError, match="audio/ogg"):
+        read_tags(b"OggS", "audio/ogg")
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_untagged_file_has_no_tags_to_read(media_type: str) -> None:
+    with pytest.raises(AudioError):
+        read_tags(FILES[media_type], media_type)
+
+
+def test_a_date_that_is_none_is_refused() -> None:
+    with pytest.raises(AudioError, match="not an ISO 8601 date"):
+        tag(FILES["audio/mpeg"], "audio/mpeg", replace(TAGS, date="22.11.2026"))
+
+
+def test_more_chapters_than_the_format_holds_are_refused() -> None:
+    chapters = tuple(ChapterMark(float(number), "x") for number in range(256))
+    with pytest.raises(AudioError, match="256 chapters"):
+        tag(FILES["audio/mpeg"], "audio/mpeg", replace(TAGS, chapters=chapters, duration=300.0))
+
+
+def test_version_2_4_tags_are_read_too() -> None:
+    file = io.BytesIO(FILES["audio/mpeg"])
+    source = mutagen.mp3.MP3(io.BytesIO(tag(FILES["audio/mpeg"], "audio/mpeg", replace(TAGS, comment="x" * 300))))
+    source.tags.save(file, v2_version=4)
+    assert file.getvalue()[:4] == b"ID3\x04"
+    assert read_tags(file.getvalue(), "audio/mpeg") == replace(TAGS, comment="x" * 300)
+
+
+@pytest.mark.parametrize("field", ["content_producer", "produce_id", "reserved_code_2"])
+@pytest.mark.parametrize("value", ["two words", 'quo"te', "back\\slash", "new\nline", "ümlaut", "x" * 257])
+def test_characters_that_the_label_forbids_are_refused(field: str, value: str) -> None:
+    with pytest.raises(AudioError, match="printable ASCII"):
+        replace(LABEL, **{field: value})
+
+
+def test_label_values_outside_the_vocabulary_are_refused() -> None:
+    with pytest.raises(AudioError, match="'1', '2' or '3'"):
+        replace(LABEL, label="0")
+
+
+def test_label_is_read_under_its_key_too() -> None:
+    assert AigcLabel.from_json('{"AIGC":' + LABEL.to_json() + "}") == LABEL
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "1", "{}", '{"AIGC":1}', "[" * 100_000, LABEL.to_json().replace('"1"', "1")]
+)
+def test_a_label_that_is_none_is_an_audio_error(text: str) -> None:
+    with pytest.raises(AudioError, match="AIGC"):
+        AigcLabel.from_json(text)
+
+
+SHORT_WAV = encode_wav(buzz(0.1), RATE)
+
+
+def outcome(data: bytes, media_type: str) -> Tags | AudioError:
+    try:
+        return read_tags(data, media_type)
+    except AudioError as error:
+        return error
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6), st.sampled_from(MEDIA_TYPES))
+def test_a_changed_tag_is_read_or_an_audio_error(changes: list[tuple[float, int]], media_type: str) -> None:
+    data = bytearray(tag(FILES[media_type][:20_000] if media_type == "audio/mpeg" else SHORT_WAV, media_type, TAGS))
+    for place, value in changes:
+        data[int(place * min(len(data) - 1, 3_000)) if media_type == "audio/mpeg" else -1 - int(place * 1_500)] = value
+    assert isinstance(outcome(bytes(data), media_type), Tags | AudioError)
+
+
+@given(st.binary(max_size=200), st.sampled_from([3, 4]), st.integers(0, 255))
+def test_any_tag_bytes_are_frames_or_an_audio_error(body: bytes, version: int, flags: int) -> None:
+    data = b"ID3" + struct.pack(">BBB4B", version, 0, flags, 0, 0, len(body) >> 7, len(body) & 0x7F) + body
+    assert isinstance(outcome(data, "audio/mpeg"), Tags | AudioError)

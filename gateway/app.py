@@ -5,8 +5,8 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -53,6 +53,16 @@ def open_migrated_database(settings: Settings) -> Database:
 
     migrate(settings.sqlalchemy_url)
     return open_database(settings.sqlalchemy_url)
+
+
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[Database]:
+    """The database for the length of one command; every connection is closed at the end."""
+    database = open_migrated_database(settings)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def build_log(settings: Settings) -> Log:
@@ -170,8 +180,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
     from synth.produce import Producer
 
     log = build_log(settings)
-    database = open_migrated_database(settings)
-    with database.read() as session:
+    with migrated_database(settings) as database, database.read() as session:
         log.check_not_forked(session)
         log.check_against_published(session, settings.published_checkpoint)
     marks = build_marks(settings)
@@ -183,12 +192,13 @@ def build_toolchain(settings: Settings) -> Toolchain:
         log_origin=settings.log_origin,
         software_version=software_version(),
     )
+    screener = build_screener(settings)
     return Toolchain(
         settings=settings,
-        database=database,
+        database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
         log=log,
         blobs=build_blobs(settings),
-        screener=build_screener(settings),
+        screener=screener,
         voices=voices,
         producer=producer,
         marks=marks,

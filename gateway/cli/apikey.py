@@ -23,14 +23,13 @@ def create(role: str, name: str, days: int | None, as_json: bool) -> None:
     """Create a key and print it once; only its hash is stored."""
     from datetime import UTC, datetime, timedelta
 
-    from gateway.app import open_migrated_database
+    from gateway.app import migrated_database
     from gateway.auth import Role, create_key
     from gateway.settings import load_settings
 
     now = datetime.now(UTC)
     expires = now + timedelta(days=days) if days else None
-    database = open_migrated_database(load_settings())
-    with database.write() as session:
+    with migrated_database(load_settings()) as database, database.write() as session:
         key = create_key(session, Role(role), name, now, expires_at=expires)
     if as_json:
         print_json({"key": key, "role": role, "name": name, "expires_at": expires.isoformat() if expires else None})
@@ -42,11 +41,11 @@ def create(role: str, name: str, days: int | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List all keys; secrets are not stored and cannot be shown."""
-    from gateway.app import open_migrated_database
+    from gateway.app import migrated_database
     from gateway.auth import list_keys
     from gateway.settings import load_settings
 
-    with open_migrated_database(load_settings()).read() as session:
+    with migrated_database(load_settings()) as database, database.read() as session:
         rows = [
             {
                 "id": row.id,
@@ -82,10 +81,10 @@ def revoke(key_id: str) -> None:
     """End the key KEY_ID at once."""
     from datetime import UTC, datetime
 
-    from gateway.app import open_migrated_database
+    from gateway.app import migrated_database
     from gateway.auth import revoke_key
     from gateway.settings import load_settings
 
-    with open_migrated_database(load_settings()).write() as session:
+    with migrated_database(load_settings()) as database, database.write() as session:
         revoke_key(session, key_id, datetime.now(UTC))
     click.echo(f"Key {key_id} is revoked.")

@@ -79,7 +79,7 @@ def prepare(settings: Settings) -> list[str]:
 
 def local_api_keys(settings: Settings) -> dict[str, str]:
     """Return this machine's own API keys by role, making them once; they open a development installation only."""
-    from gateway.app import open_migrated_database, utc_now
+    from gateway.app import migrated_database, utc_now
     from gateway.auth import Role, create_key
     from gateway.keys import KeyFiles, store_private
 
@@ -87,7 +87,7 @@ def local_api_keys(settings: Settings) -> dict[str, str]:
     if path.exists():
         held: dict[str, str] = json.loads(KeyFiles(settings.keys).private(HELD_KEYS))
         return held
-    with open_migrated_database(settings).write() as session:
+    with migrated_database(settings) as database, database.write() as session:
         held = {role: create_key(session, Role(role), f"local {role}", utc_now()) for role in LOCAL_ROLES}
         # If we crash between this file and the commit, the file holds keys that open nothing; delete it then.
         store_private(path, json.dumps(held, indent=2).encode())

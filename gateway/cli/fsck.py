@@ -12,17 +12,18 @@ from gateway.cli.terminal import Exit, print_json
 @click.pass_context
 def fsck(context: click.Context, as_json: bool) -> None:
     """Check the audit log, every signature on it, and every stored file that it names."""
-    from gateway.app import build_blobs, build_log, open_migrated_database
+    from gateway.app import build_blobs, build_log, migrated_database
     from gateway.inspection import inspect
     from gateway.settings import load_settings
 
     settings = load_settings()
-    report = inspect(
-        open_migrated_database(settings),
-        log=build_log(settings),
-        blobs=build_blobs(settings),
-        published=settings.published_checkpoint,
-    )
+    with migrated_database(settings) as database:
+        report = inspect(
+            database,
+            log=build_log(settings),
+            blobs=build_blobs(settings),
+            published=settings.published_checkpoint,
+        )
     if as_json:
         print_json(report.to_dict())
     else:

@@ -22,10 +22,10 @@ def tail(count: int, as_json: bool) -> None:
     import json
 
     from audit.store import read_entries, read_head
-    from gateway.app import open_migrated_database
+    from gateway.app import migrated_database
     from gateway.settings import load_settings
 
-    with open_migrated_database(load_settings()).read() as session:
+    with migrated_database(load_settings()) as database, database.read() as session:
         size = read_head(session).size
         entries = list(read_entries(session, start=max(0, size - count), end=size))
     events = [(entry.index, json.loads(entry.leaf)) for entry in entries]
@@ -47,12 +47,12 @@ def show(episode_id: str) -> None:
     """Print every event of EPISODE_ID as JSON."""
     import json
 
-    from gateway.app import build_log, open_migrated_database
+    from gateway.app import build_log, migrated_database
     from gateway.errors import NotFoundError
     from gateway.settings import load_settings
 
     settings = load_settings()
-    with open_migrated_database(settings).read() as session:
+    with migrated_database(settings) as database, database.read() as session:
         events = build_log(settings).events_for(session, episode_id)
     if not events:
         raise NotFoundError(f"the log has no event of '{episode_id}'")
@@ -64,13 +64,13 @@ def show(episode_id: str) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the proof to this file.")
 def prove(episode_id: str, out: Path | None) -> None:
     """Print the proof that the newest event of EPISODE_ID is in the log, for `assay log verify` anywhere."""
-    from gateway.app import build_log, open_migrated_database
+    from gateway.app import build_log, migrated_database
     from gateway.errors import NotFoundError
     from gateway.settings import load_settings
 
     settings = load_settings()
     audit_log = build_log(settings)
-    with open_migrated_database(settings).read() as session:
+    with migrated_database(settings) as database, database.read() as session:
         newest = audit_log.latest_checkpoint(session)
         sealed = [event for event in audit_log.events_for(session, episode_id) if newest and event.index < newest.size]
         if not sealed:
@@ -109,12 +109,12 @@ def verify(proof: Path, vkey: str | None, as_json: bool) -> None:
 @log.command()
 def checkpoint() -> None:
     """Print the newest signed checkpoint."""
-    from gateway.app import build_log, open_migrated_database
+    from gateway.app import build_log, migrated_database
     from gateway.errors import NotFoundError
     from gateway.settings import load_settings
 
     settings = load_settings()
-    with open_migrated_database(settings).read() as session:
+    with migrated_database(settings) as database, database.read() as session:
         newest = build_log(settings).latest_checkpoint(session)
     if newest is None:
         raise NotFoundError("nothing has been sealed yet")

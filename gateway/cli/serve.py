@@ -14,7 +14,9 @@ def serve(host: str, port: int, no_worker: bool) -> None:
     import uvicorn
 
     from gateway.app import create_app
+    from gateway.cli.journal import start_journal
     from gateway.settings import load_settings
 
+    start_journal()
     app = create_app(load_settings(), with_worker=not no_worker)
     uvicorn.run(app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=30)

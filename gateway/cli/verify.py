@@ -32,20 +32,17 @@ COLOURS = {"pass": "green", "fail": "red", "error": "red", "absent": "dim", "not
 @click.pass_context
 def verify(context: click.Context, file: Path, as_json: bool) -> None:
     """Say what FILE is, check by check. The exit code tells the conclusion (see `assay --help`)."""
-    from gateway.app import build_log, build_marks, build_verifier, open_migrated_database
+    from gateway.app import build_log, build_marks, build_verifier, migrated_database
     from gateway.errors import TooLargeError
     from gateway.settings import load_settings
 
     settings = load_settings()
     if file.stat().st_size > settings.max_upload_bytes:
         raise TooLargeError(f"{file} is larger than {settings.max_upload_bytes} bytes; set ASSAY_MAX_UPLOAD_BYTES")
-    verifier = build_verifier(
-        settings,
-        database=open_migrated_database(settings),
-        log=build_log(settings),
-        marks=build_marks(settings),
-    )
-    report = verifier.verify(file.read_bytes())
+    marks = build_marks(settings)
+    with migrated_database(settings) as database:
+        verifier = build_verifier(settings, database=database, log=build_log(settings), marks=marks)
+        report = verifier.verify(file.read_bytes())
     if as_json:
         print_json(report.to_dict())
     else:

@@ -14,8 +14,10 @@ def work() -> None:
     import threading
 
     from gateway.app import build_engine, build_pipeline, build_toolchain
+    from gateway.cli.journal import start_journal
     from gateway.settings import load_settings
 
+    start_journal()
     settings = load_settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -114,8 +114,8 @@ class KeyedMark:
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return `samples` with the mark of `payload` in every whole 2.5 s block that is not silent.
 
-        Raises `AudioError` for samples that are not finite mono float32, or if a mark cannot be found. The peak rises by at most the added signal and
-        never above full scale, unless the input was already above it.
+        Raises `AudioError` for samples that are not finite mono float32, or if the optimiser diverges. The peak rises
+        by at most the added signal and never above full scale, unless the input was already above it.
         """
         check_samples(samples, sample_rate)
         sound = samples if sample_rate == SAMPLE_RATE else soxr.resample(samples, sample_rate, SAMPLE_RATE)

@@ -28,7 +28,7 @@ def construct(name):
         return KeyedMark(key=b"contract" * 4)
     from synth.adapters.audioseal import AudioSealMark
 
-    return AudioSealMark(weights=AUDIOSEAL_WEIGHTS)
+    return AudioSealMark()
 
 
 IMPLEMENTATIONS = ["keyed", *(["audioseal"] if (AUDIOSEAL_WEIGHTS / "card.toml").exists() else [])]

@@ -121,10 +121,18 @@ def test_cutting_the_analysis_into_minutes_changes_nothing(mark, marked):
     np.testing.assert_allclose(mark._reader._logits(tail, SAMPLE_RATE, 1.0)[3], logits[122], atol=0.03)
 
 
+def test_pause_of_subnormal_numbers_does_not_spoil_the_mark(mark):
+    """Decoders and filters leave 1e-39 where there was silence; its gradient once was not a number."""
+    samples = part(reading("news"), 0, 10).copy()
+    samples[2 * SAMPLE_RATE : 4 * SAMPLE_RATE] = np.resize([1e-39, -1e-39, 2e-39], 2 * SAMPLE_RATE).astype(np.float32)
+    output = mark.embed(samples, SAMPLE_RATE, EPISODE)
+    assert reads_back(mark.detect(output, SAMPLE_RATE, [EPISODE]), EPISODE)
+
+
 def test_added_signal_is_twenty_decibels_below_the_speech(marked):
     speech = reading("news")
     ratio = 10 * np.log10(np.mean(np.square(speech)) / np.mean(np.square(marked - speech)))
-    assert 18 < ratio < 26
+    assert 20 < ratio < 30
 
 
 def test_missing_key_refuses_to_construct():

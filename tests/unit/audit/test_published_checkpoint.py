@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,58 @@ def test_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path: Path, ke
         write_checkpoint_file(tmp_path / "absent" / "checkpoint", checkpoint)
     occupied = tmp_path / "checkpoint"
     occupied.mkdir()
-    with pytest.raises(CheckpointError, match="cannot be written"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         write_checkpoint_file(occupied, checkpoint)
     assert list(tmp_path.iterdir()) == [occupied]
+
+
+def test_full_disk_leaves_the_old_checkpoint_and_no_litter(
+    tmp_path: Path, key: LogKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint"
+    old = sign_checkpoint(origin=ORIGIN, size=1, root=leaf_hash(b""), key=key)
+    write_checkpoint_file(path, old)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("audit.published.os.fsync", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        write_checkpoint_file(path, sign_checkpoint(origin=ORIGIN, size=2, root=leaf_hash(b""), key=key))
+    assert path.read_text() == old.note
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_later_checkpoint_is_never_replaced_by_an_earlier_one(tmp_path: Path, key: LogKey) -> None:
+    path = tmp_path / "checkpoint"
+    later = sign_checkpoint(origin=ORIGIN, size=12, root=leaf_hash(b"12"), key=key)
+    for checkpoint in (later, sign_checkpoint(origin=ORIGIN, size=9, root=leaf_hash(b"9"), key=key), later):
+        write_checkpoint_file(path, checkpoint)
+        assert path.read_text() == later.note
+
+
+def test_checkpoints_written_at_the_same_time_end_with_the_latest(tmp_path: Path, key: LogKey) -> None:
+    path = tmp_path / "checkpoint"
+    checkpoints = [sign_checkpoint(origin=ORIGIN, size=size, root=leaf_hash(b""), key=key) for size in range(1, 17)]
+    threads = [threading.Thread(target=write_checkpoint_file, args=(path, one)) for one in reversed(checkpoints)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_text() == checkpoints[-1].note
+
+
+def test_file_that_is_not_an_earlier_checkpoint_of_this_log_is_left_alone(tmp_path: Path, key: LogKey) -> None:
+    path = tmp_path / "checkpoint"
+    checkpoint = sign_checkpoint(origin=ORIGIN, size=5, root=leaf_hash(b"5"), key=key)
+    other_log = sign_checkpoint(origin="other.example", size=1, root=leaf_hash(b""), key=key).note
+    fork = sign_checkpoint(origin=ORIGIN, size=5, root=leaf_hash(b"fork"), key=key).note
+    for content, reason in (
+        (other_log, "is not a checkpoint of"),
+        (fork, "has forked"),
+        ("mine\n", "not a checkpoint"),
+    ):
+        path.write_text(content)
+        with pytest.raises(CheckpointError, match=reason):
+            write_checkpoint_file(path, checkpoint)
+        assert path.read_text() == content

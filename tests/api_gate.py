@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,19 +39,19 @@ CHIPS_PER_SECOND = 1_000  # slow enough for every codec and for 16 kHz
 
 
 class ChipMark:
-    """Adds keyed noise 26 dB below the sound, laid out in time; found by correlation with each candidate's noise."""
+    """Adds keyed noise 20 dB below the sound, laid out in time; found by correlation with each candidate's noise."""
 
     name, version = "keyed", "chips 1"
 
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         noise = self._noise(payload, len(samples), sample_rate)
-        return (samples + 0.05 * np.abs(samples) * noise).astype(np.float32)
+        return (samples + 0.1 * np.abs(samples) * noise).astype(np.float32)
 
     def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
         for candidate in candidates:
             expected = np.abs(samples) * self._noise(candidate, len(samples), sample_rate)
             likeness = float(np.dot(samples, expected) / (np.linalg.norm(samples) * np.linalg.norm(expected) + 1e-12))
-            if likeness > 0.02:
+            if likeness > 0.05:
                 return Detection(self.name, Presence.DETECTED, episode_id=candidate.episode_id, score=likeness)
         return Detection(self.name, Presence.NOT_DETECTED)
 
@@ -167,6 +167,3 @@ def make_keys(chain: Chain) -> dict[str, str]:
 def _fingerprint(data: bytes) -> Any:
     sound = decode(data)
     return fingerprint(sound.samples, sound.sample_rate)
-
-
-Ask = Callable[..., Any]

@@ -160,12 +160,13 @@ def test_file_that_is_not_an_earlier_checkpoint_of_this_log_is_left_alone(tmp_pa
     checkpoint = sign_checkpoint(origin=ORIGIN, size=5, root=leaf_hash(b"5"), key=key)
     other_log = sign_checkpoint(origin="other.example", size=1, root=leaf_hash(b""), key=key).note
     fork = sign_checkpoint(origin=ORIGIN, size=5, root=leaf_hash(b"fork"), key=key).note
-    for content, reason in (
-        (other_log, "is not a checkpoint of"),
-        (fork, "has forked"),
-        ("mine\n", "not a checkpoint"),
+    for content, error, reason in (
+        (other_log, CheckpointError, "is not a checkpoint of"),
+        ("mine\n", CheckpointError, "is not a checkpoint of"),
+        (f"{ORIGIN}\n05\nroot\n", CheckpointError, "shortest form"),
+        (fork, LogDivergedError, "has forked"),
     ):
         path.write_text(content)
-        with pytest.raises(CheckpointError, match=reason):
+        with pytest.raises(error, match=reason):
             write_checkpoint_file(path, checkpoint)
         assert path.read_text() == content

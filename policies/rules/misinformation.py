@@ -189,6 +189,7 @@ class Misinformation:
             before=_before(sentences, texts, match.sentence),
             after=_after(sentences, texts, match.sentence),
             field=match.field,
+            wordings=(match.record.claimReviewed, *match.record.paraphrases),
             margin=match.margin,
         )
 

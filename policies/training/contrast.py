@@ -46,7 +46,7 @@ def contrast_examples(path: Path, slurs: Sequence[str], generator: random.Random
             sentences = {_fill(template, slots, generator) for _ in range(draws)}
             development = held_out(template)
             for sentence in sorted(sentences):
-                text = _vary(sentence, generator)
+                text = _misspell(_vary(sentence, generator), generator)
                 examples.append(
                     Example(text, labels, 1.0, source="contrast/" + family["name"], development=development)
                 )
@@ -73,6 +73,22 @@ def _fill(template: str, slots: Mapping[str, Sequence[str]], generator: random.R
     # Repair "a idiot" and "an clown", so that the article does not tell the model where a slot was.
     filled = re.sub(r"\b([Aa]) (?=[aeiouAEIOU])", lambda match: match.group(1) + "n ", filled)
     return re.sub(r"\b([Aa])n (?=[^aeiouhAEIOUH\W])", lambda match: match.group(1) + " ", filled)
+
+
+def _misspell(sentence: str, generator: random.Random) -> str:
+    """Misspell one sentence in ten, of every family alike: a typo must not hide an attack, nor be one."""
+    if generator.random() >= 0.1 or len(sentence) < 12:
+        return sentence
+    at = generator.randrange(2, len(sentence) - 3)
+    roll = generator.random()
+    if roll < 0.3:
+        return sentence[:at] + sentence[at + 1 :]  # a letter or a space is lost
+    if roll < 0.6:
+        return sentence[:at] + sentence[at + 1] + sentence[at] + sentence[at + 2 :]  # two letters change places
+    if roll < 0.8:
+        return sentence[:at] + sentence[at] + sentence[at:]  # a letter is doubled
+    signs = {"a": "4", "e": "3", "i": "1", "o": "0", "s": "5"}
+    return "".join(signs.get(c, c) if generator.random() < 0.5 else c for c in sentence)
 
 
 def _vary(sentence: str, generator: random.Random) -> str:

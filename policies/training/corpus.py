@@ -76,13 +76,9 @@ def _example(text: str, labels: dict[str, float], source: str, *, default: float
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8", newline="")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8", newline="")
-    )
-    with opened as file:
-        yield from csv.DictReader(io.StringIO(file.read()))
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    yield from csv.DictReader(io.StringIO(text, newline=""))
 
 
 def _toxic_spans(path: Path) -> Iterator[Example]:

@@ -151,7 +151,7 @@ def train(
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             optimizer.step()
             step += 1
-            running += (float(loss) - running) / min(step, 100)
+            running += (loss.item() - running) / min(step, 100)
             if step % 100 == 0:
                 print(f"step {step}/{planned} loss {running:.4f} {time.monotonic() - began:.0f} s", flush=True)
         print(f"epoch {epoch + 1}: development loss {_development_loss(head, features, development):.4f}", flush=True)

@@ -10,7 +10,7 @@ def start_journal() -> None:
     """Send the standard library's and structlog's records of this process to standard error as JSON lines."""
     import structlog
 
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -35,7 +35,9 @@ def tail(count: int, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("index", "time (UTC)", "event", "subject", "actor")
+    table = Table("index", "time (UTC)", "event")
+    for name in ("subject", "actor"):
+        table.add_column(name, overflow="fold")  # ids are copied from here, so they are never cut short
     for index, event in events:
         table.add_row(str(index), event["at"][:19], event["kind"], event["subject"], event["actor"])
     console().print(table)

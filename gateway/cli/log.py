@@ -36,8 +36,8 @@ def tail(count: int, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table("index", "time (UTC)", "event")
-    for name in ("subject", "actor"):
-        table.add_column(name, overflow="fold")  # ids are copied from here, so they are never cut short
+    table.add_column("subject", no_wrap=True, min_width=23)  # ids are copied from here, so they are never cut short
+    table.add_column("actor", no_wrap=True, min_width=12)
     for index, event in events:
         table.add_row(str(index), event["at"][:19], event["kind"], event["subject"], event["actor"])
     console().print(table)

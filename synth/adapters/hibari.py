@@ -1,9 +1,8 @@
 """Voices of the embedded engine hibari-tts (Apache-2.0): its bundled English voice and voices derived from it.
 
 The engine's network returns pitch and spectra separately, and only then is a waveform built from them. A derived voice
-changes both in between: it multiplies the pitch and stretches the spectral envelope, which moves the formants as a
-longer or shorter vocal tract would. These are parts of the engine without a promise of stability: the version and the
-weights are pinned, and `tests/contract/test_voice_port.py` holds what is relied upon.
+changes both in between (`hibari_derivation.py`). These are parts of the engine without a promise of stability: the
+version and the weights are pinned, and `tests/contract/test_voice_port.py` holds what is relied upon.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from pathlib import Path
 import hibari
 import numpy as np
 from hibari import dsp
-from numpy.typing import NDArray
 
+from synth.adapters.hibari_derivation import DERIVATION, derive
 from synth.audio import Samples
 from synth.errors import VoiceError
 from synth.sentences import split_words
@@ -30,10 +29,6 @@ WEIGHTS_SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fcc
 MAX_WORDS = 60  # per call; 80 words cost 335 MB, 11,399 phonemes cost 6.6 GB and 50 s
 MAX_PHONEMES = 400  # per call; the engine itself splits there, but only at punctuation
 MAX_DIGITS = 15  # the engine's number reader fails above 36 digits and nobody can follow more than a trillion
-
-BINS = 601  # of the spectra that the network returns, 20 Hz apart
-UNVOICED_BELOW = np.float32(40.0)  # Hz; the engine's own threshold
-MISSING_BINS_DROP = np.float32(6.0)  # natural log, 52 dB, for bins that a lowered envelope leaves without a source
 
 # What the engine reads aloud or takes as punctuation; anything else, above all other scripts, it drops in silence.
 _LETTERS = "A-Za-zÀ-ÇÉÊÌ-ÏÑ-ÖØÚÜß-ïñ-öø-üýÿāăąćČčďĐđēėęěğīŁłńňōőŒœřŚśŞşŠšťūůźŻżŽž"
@@ -82,10 +77,7 @@ class HibariEngine:
         ids = np.asarray([self._engine.ids(phonemes)], np.int64)
         speed = np.asarray([1.0], np.float32)
         outputs = self._engine.sess.run(None, {"ids": ids, "speed": speed})
-        *spectra, f0 = (output[0] for output in outputs)
-        if formant != 1.0:
-            spectra = _warp(spectra, formant)
-        samples: Samples = dsp.synth(*spectra, _shift(f0, pitch), random)
+        samples: Samples = dsp.synth(*derive([output[0] for output in outputs], pitch=pitch, formant=formant), random)
         return samples
 
 
@@ -119,7 +111,10 @@ class HibariVoice:
     @property
     def version(self) -> str:
         """Engine, its version, the digest of its weights and the derivation."""
-        return f"hibari-tts/{ENGINE_VERSION} sha256:{WEIGHTS_SHA256} pitch={self._pitch:g} formant={self._formant:g}"
+        made = f"hibari-tts/{ENGINE_VERSION} sha256:{WEIGHTS_SHA256}"
+        if self._pitch == 1.0 and self._formant == 1.0:
+            return made
+        return f"{made} derivation/{DERIVATION} pitch={self._pitch:g} formant={self._formant:g}"
 
     def unspeakable(self, text: str) -> Unspeakable | None:
         """Return the first letter, symbol, number or word that the engine would drop, cut off or spell as noise."""
@@ -197,34 +192,3 @@ def _outside(character: str) -> str:
     if unicodedata.combining(character):
         return f"{name} is a separate accent; write the accented letter as one character (NFC)"
     return f"{name} is not in the alphabet of this voice; write it in English words"
-
-
-def _shift(f0: NDArray[np.float32], pitch: float) -> NDArray[np.float32]:
-    """Multiply the pitch of voiced frames, keeping voiced frames voiced and unvoiced ones unvoiced."""
-    lowest = np.nextafter(UNVOICED_BELOW, np.float32(np.inf))
-    shifted = np.maximum(f0 * np.float32(pitch), lowest)
-    return np.where(f0 > UNVOICED_BELOW, shifted, f0)
-
-
-def _warp(spectra: list[NDArray[np.float32]], factor: float) -> list[NDArray[np.float32]]:
-    """Stretch the spectral envelopes along frequency: bin b of the result is bin b / `factor` of the source.
-
-    `spectra` are the network's log magnitude and phase parameter of the harmonics, log magnitude of the noise, and log
-    magnitude and phase of the free part, each of shape (601, frames).
-    """
-    source = np.clip(np.arange(BINS, dtype=np.float64) / factor, 0, BINS - 1)
-    below = np.floor(source).astype(np.int64)
-    above = np.minimum(below + 1, BINS - 1)
-    weight = (source - below).astype(np.float32)[:, None]
-    nearest = np.rint(source).astype(np.int64)
-    first_missing = int(BINS * factor)
-    warped = []
-    for index, spectrum in enumerate(spectra):
-        if index in (1, 4):  # phases wrap around: they are moved, never interpolated
-            warped.append(spectrum[nearest])
-            continue
-        magnitude = spectrum[below] * (1 - weight) + spectrum[above] * weight
-        if first_missing < BINS:
-            magnitude[first_missing:] -= MISSING_BINS_DROP
-        warped.append(magnitude)
-    return warped

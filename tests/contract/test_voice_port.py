@@ -9,7 +9,8 @@ import hibari
 import numpy as np
 import pytest
 
-from synth.adapters.hibari import BINS, WEIGHTS_SHA256, HibariEngine, HibariVoice, hibari_catalogue
+from synth.adapters.hibari import WEIGHTS_SHA256, HibariEngine, HibariVoice, hibari_catalogue
+from synth.adapters.hibari_derivation import BINS, derive
 from synth.errors import VoiceError
 from synth.loudness import measure_loudness
 from synth.tone import ToneVoice
@@ -113,6 +114,23 @@ def test_bundled_voice_is_bit_identical_to_the_engine(
     text: str, original: hibari.Hibari, catalogue: VoiceCatalogue
 ) -> None:
     assert np.array_equal(catalogue.get("hibari-heart").speak(text, seed=5), original(text, seed=5))
+
+
+def test_factors_of_one_leave_the_network_alone(original: hibari.Hibari) -> None:
+    ids = original.ids(original.g2p(SENTENCE))
+    outputs = original.sess.run(None, {"ids": np.asarray([ids], np.int64), "speed": np.ones(1, np.float32)})
+    parts = [output[0] for output in outputs]
+    assert all(after is before for before, after in zip(parts, derive(parts, pitch=1.0, formant=1.0), strict=True))
+
+
+def test_derived_voices_do_not_boom(catalogue: VoiceCatalogue) -> None:
+    # Under harmonics of another pitch the network's raw magnitudes swell by 10 dB within a word.
+    text = "On Sunday, sixty volunteers cleaned the beach between the pier and the lighthouse."
+    spoken = {name: catalogue.get(name).speak(text, seed=1) for name in IDS if name != "tone"}
+    loudness = {name: measure_loudness(samples, 24_000) for name, samples in spoken.items()}
+    crest = {name: 20 * np.log10(np.abs(samples).max()) - loudness[name] for name, samples in spoken.items()}
+    assert max(loudness.values()) - min(loudness.values()) < 3.0  # dB
+    assert max(crest.values()) - crest["hibari-heart"] < 3.0
 
 
 def pitch_of(samples: np.ndarray, rate: int) -> float:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from synth.keyed.key import BITS
+from synth.keyed.spectrum import Array
+from synth.keyed.tracks import Track
 
 ALPHA = 1e-6  # accepted probability of a false match per query, over everything that the query tries
 AGREEING_Z = 1.5  # z of a single block from which it agrees with its word (a clean marked block has almost 4)
+TRACKS_AT_ONCE = 32  # their spectra, for an episode of three hours, fill about 20 MB
 SEARCH_BYTES = 64 * 2**20  # working memory of the search for one batch of episodes
-
-Array = NDArray[np.float32]
 
 
 def false_match_bound(z: float, hypotheses: int) -> float:
@@ -43,19 +44,6 @@ def soften(logits: Array) -> Array:
     size = np.abs(logits).mean(axis=1, keepdims=True)
     scaled: Array = np.tanh(np.divide(2 * logits, size, out=np.zeros_like(logits), where=size > 0))
     return scaled
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """Soft bits of consecutive blocks under one assumption about where the blocks begin."""
-
-    bits: Array  # shape (blocks, 16), each in -1..1; rows of zeros say nothing
-
-    @property
-    def reachable(self) -> float:
-        """The highest z that these soft bits could give to any words."""
-        energy = float(np.sum(np.square(self.bits, dtype=np.float64)))
-        return float(np.sum(np.abs(self.bits, dtype=np.float64))) / math.sqrt(energy) if energy > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +69,49 @@ def search(
     `words(c)` gives the ±1 words of candidate c, shape (positions, 16). All offsets of one episode are one
     cross-correlation, done by fast Fourier transform for a batch of episodes at a time.
     """
-    tracks_with_bits = [(number, track.bits) for number, track in enumerate(tracks) if track.bits.any()]
-    if not tracks_with_bits or candidates == 0:
-        return None
-    longest = max(len(bits) for _, bits in tracks_with_bits)
-    size = fft.next_fast_len(positions + longest - 1, real=True)
-    batch = max(1, SEARCH_BYTES // (3 * BITS * size * 4))
-    spectra = [
-        (number, bits, np.conj(fft.rfft(bits.T, size)), _norms(bits, positions)) for number, bits in tracks_with_bits
-    ]
     best: Alignment | None = None
+    sounding = [number for number, track in enumerate(tracks) if track.bits.any()]
+    for start in range(0, len(sounding), TRACKS_AT_ONCE):
+        best = _search_group(tracks, sounding[start : start + TRACKS_AT_ONCE], candidates, positions, words, best)
+    if best is None:
+        return None
+    match, energy = contributions(tracks[best.track].bits, words(best.candidate), best.offset)
+    z = float(match.sum() / math.sqrt(energy.sum())) if energy.any() else 0.0
+    return Alignment(best.candidate, best.track, best.offset, z)
+
+
+def _search_group(
+    tracks: Sequence[Track],
+    group: Sequence[int],
+    candidates: int,
+    positions: int,
+    words: Callable[[int], NDArray[np.int8]],
+    best: Alignment | None,
+) -> Alignment | None:
+    size = fft.next_fast_len(positions + max(len(tracks[number].bits) for number in group) - 1, real=True)
+    batch = max(1, SEARCH_BYTES // (3 * BITS * size * 4))
+    spectra = {number: np.conj(fft.rfft(tracks[number].bits.T, size)) for number in group}
+    norms = {number: _norms(tracks[number].bits, positions) for number in group}
     for start in range(0, candidates, batch):
         chosen = range(start, min(start + batch, candidates))
         episodes = fft.rfft(np.stack([words(c).T for c in chosen]).astype(np.float32), size)
-        for number, bits, spectrum, norms in spectra:
-            correlation = fft.irfft(np.einsum("ckf,kf->cf", episodes, spectrum), size)
+        for number in group:
+            correlation = fft.irfft(np.einsum("ckf,kf->cf", episodes, spectra[number]), size)
             # Offset o sits at index o modulo `size`; rolling puts -(blocks - 1), the first overlap, in front.
-            z = np.roll(correlation, len(bits) - 1, axis=1)[:, : len(norms)] * norms
+            earliest = 1 - len(tracks[number].bits)
+            z = np.roll(correlation, -earliest, axis=1)[:, : len(norms[number])] * norms[number]
             row, column = np.unravel_index(int(np.argmax(z)), z.shape)
             if best is None or z[row, column] > best.z:
-                best = Alignment(chosen[int(row)], number, int(column) - len(bits) + 1, float(z[row, column]))
-    if best is None:
-        return None
-    match, energy = contributions(tracks[best.track], words(best.candidate), best.offset)
-    return Alignment(best.candidate, best.track, best.offset, float(match.sum() / math.sqrt(energy.sum())))
+                best = Alignment(chosen[int(row)], number, int(column) + earliest, float(z[row, column]))
+    return best
 
 
-def contributions(
-    track: Track, words: NDArray[np.int8], offset: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def contributions(bits: Array, words: NDArray[np.int8], offset: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return per block sum(x·w) and sum(x²), each of shape (blocks,); 0 where the block has no partner."""
-    index = np.arange(len(track.bits)) + offset
+    index = np.arange(len(bits)) + offset
     partnered = (index >= 0) & (index < len(words))
-    bits = track.bits.astype(np.float64) * partnered[:, None]
-    return (bits * words[index.clip(0, len(words) - 1)]).sum(axis=1), (bits * bits).sum(axis=1)
+    heard = bits.astype(np.float64) * partnered[:, None]
+    return (heard * words[index.clip(0, len(words) - 1)]).sum(axis=1), (heard * heard).sum(axis=1)
 
 
 def supported(match: NDArray[np.float64], energy: NDArray[np.float64], shortest: int = 3) -> NDArray[np.bool_]:

@@ -11,7 +11,6 @@ from synth.keyed.decoder import Decoder
 from synth.keyed.key import BITS, block_words, derive_keys, detector_weights
 from synth.keyed.spectrum import BLOCK
 from synth.keyed.statistic import (
-    Track,
     count_hypotheses,
     false_match_bound,
     search,
@@ -19,6 +18,7 @@ from synth.keyed.statistic import (
     supported,
     threshold,
 )
+from synth.keyed.tracks import Track
 from tests.speech_samples import SAMPLE_RATE, reading
 
 

@@ -40,10 +40,10 @@ FADE = 0.005  # seconds, so that no cut clicks
 class Pacing:
     """Seconds of silence; a script's own pauses come on top."""
 
-    sentence: float = 0.32  # between sentences of one turn
-    paragraph: float = 0.55  # between two turns of the same speaker
-    speaker: float = 0.45  # where another speaker takes over
-    chapter: float = 1.2  # before a chapter
+    sentence: float = 0.38  # between sentences of one turn
+    paragraph: float = 0.6  # between two turns of the same speaker
+    speaker: float = 0.5  # where another speaker takes over
+    chapter: float = 1.4  # before a chapter
     end: float = 0.6  # after the last word
 
 

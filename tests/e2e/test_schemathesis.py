@@ -1,0 +1,79 @@
+"""The OpenAPI description is true: generated requests, valid and not, get only what it says they may get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from gateway.api.mount import ROUTERS
+from tests.api_gate import Gate, a_script, build_gate
+
+EXAMPLES = 12  # per operation, kind of request and key; the whole file stays below a minute
+OPERATIONS = sorted(
+    (route.path, method)
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+)
+
+# What these take is more than a JSON schema can say: a script that parses, audio, a reason in printable characters, a
+# cursor that a page returned. A request that fits the schema may still be refused there.
+BEYOND_SCHEMAS = {
+    ("/v1/submissions", "POST"),
+    ("/v1/submissions", "GET"),
+    ("/v1/verifications", "POST"),
+    ("/v1/reviews/{episode_id}/approve", "POST"),
+    ("/v1/reviews/{episode_id}/reject", "POST"),
+}
+NOTHING_TO_GET_WRONG = {
+    (path, method)
+    for path in ("/cover.png", "/feed.xml", "/livez", "/readyz", "/v1/log/checkpoint")
+    for method in ("GET", "HEAD")
+}
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """A gateway of its own, because generated requests leave things behind."""
+    gate = build_gate(tmp_path_factory.mktemp("fuzzed"))
+    gate.make(a_script(sentences=2))
+    return gate
+
+
+@pytest.fixture(scope="module")
+def described(fuzzed: Gate) -> Any:
+    return schemathesis.openapi.from_asgi("/openapi.json", fuzzed.app)
+
+
+@pytest.mark.parametrize("who", ["submitter", "reviewer"])
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_answers_are_as_described(described: Any, fuzzed: Gate, path: str, method: str, who: str) -> None:
+    operation = described[path][method]
+    headers = {"Authorization": f"Bearer {fuzzed.keys[who]}"}
+    for mode in GenerationMode:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+            database=None,
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def check(case: schemathesis.Case) -> None:
+            excluded = [positive_data_acceptance] if (path, method) in BEYOND_SCHEMAS else []
+            case.call_and_validate(headers=headers, excluded_checks=excluded)
+
+        if mode is GenerationMode.NEGATIVE and (path, method) in NOTHING_TO_GET_WRONG:
+            with pytest.raises(Unsatisfiable):
+                check()
+        else:
+            check()

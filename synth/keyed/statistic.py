@@ -132,7 +132,7 @@ def supported(match: NDArray[np.float64], energy: NDArray[np.float64], shortest:
             if width <= shortest:  # the mark is strong: two blocks in a row that disagree are not marked
                 alone = ~agreeing & ~np.append(agreeing[1:], True)
                 inside &= ~(alone | np.append(False, alone[:-1]))
-            return _trim(inside, agreeing)
+            return _trim(inside, agreeing & (energy > 0))
         width = min(2 * width, blocks)
 
 

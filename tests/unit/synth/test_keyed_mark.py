@@ -112,13 +112,32 @@ def test_silent_blocks_keep_their_place_in_the_episode(mark):
     assert reads_back(after, EPISODE)
 
 
-def test_cutting_the_analysis_into_minutes_changes_nothing(mark, marked):
-    long = np.concatenate([marked] * 5)
-    detection = mark.detect(long, SAMPLE_RATE, [EPISODE])
+def test_cutting_the_analysis_into_minutes_changes_nothing(marked):
+    """Windows 112 to 119 end the first minute and 120 begins the second; 112 and 0 begin on the same frame grid."""
+    reader = KeyedReader(key=KEY)
+    long = np.concatenate([marked] * 3)
+    bits = reader.listen(long, SAMPLE_RATE, 1.0).bits
+    alone = reader.listen(part(long, 56, 70), SAMPLE_RATE, 1.0).bits
+    assert len(bits) == (len(long) / SAMPLE_RATE - 2.5) // 0.5 + 1
+    np.testing.assert_allclose(alone[1:], bits[113 : 112 + len(alone)], atol=0.05)
+
+
+def test_excerpt_is_found_inside_a_long_recording_of_other_speech(mark, marked):
+    before, after = (np.concatenate([reading("story")] * count) for count in (12, 9))
+    recording = np.concatenate([before, part(marked, 5, 25), after])
+    detection = mark.detect(recording, SAMPLE_RATE, REGISTRY[600:630])
     assert reads_back(detection, EPISODE)
-    logits = mark._reader._logits(long, SAMPLE_RATE, 1.0)
-    tail = part(long, 59.5, 70)
-    np.testing.assert_allclose(mark._reader._logits(tail, SAMPLE_RATE, 1.0)[3], logits[122], atol=0.03)
+    ((start, stop),) = detection.spans
+    seconds = len(before) / SAMPLE_RATE
+    assert (start, stop) == (pytest.approx(seconds, abs=3), pytest.approx(seconds + 20, abs=3))
+
+
+def test_parts_in_another_order_are_all_found(mark, marked):
+    spliced = np.concatenate([part(marked, 16.3, 28), part(marked, 1.1, 14)])
+    spans = mark.detect(spliced, SAMPLE_RATE, [EPISODE]).spans
+    assert spans[0][0] < 3
+    assert spans[-1][1] > 21
+    assert sum(stop - start for start, stop in spans) > 17
 
 
 def test_pause_of_subnormal_numbers_does_not_spoil_the_mark(mark):

@@ -119,6 +119,12 @@ def test_stretches_end_where_the_mark_ends():
     assert np.flatnonzero(supported(match, energy)).tolist() == list(range(8, 20))
 
 
+def test_silence_belongs_to_a_stretch_only_between_marked_blocks():
+    match, energy = np.full(12, 15.0), np.full(12, float(BITS))
+    match[[0, 1, 5, 6, 11]] = energy[[0, 1, 5, 6, 11]] = 0
+    assert np.flatnonzero(supported(match, energy)).tolist() == list(range(2, 11))
+
+
 def test_weak_mark_is_located_by_longer_runs():
     match, energy = np.full(60, 4.0), np.full(60, float(BITS))
     assert supported(match, energy).sum() > 50

@@ -311,10 +311,11 @@ def _has_credentials(report: CredentialsReport | None) -> bool:
 
 
 def _issued_here(report: CredentialsReport) -> bool:
-    """True if a signer under our own anchors wrote the manifest, whatever became of the file around it."""
-    if report.state is CredentialsState.TRUSTED:
-        return True
-    return report.detail in (CredentialsDetail.CONTENT_CHANGED, CredentialsDetail.SIGNER_EXPIRED)
+    """True if a signer under our own anchors wrote the manifest, whatever became of the file around it.
+
+    An expired signer is not among them: whose certificate it was, the C2PA library does not tell.
+    """
+    return report.state is CredentialsState.TRUSTED or report.detail is CredentialsDetail.CONTENT_CHANGED
 
 
 def _evidence(case: _Case) -> Evidence:

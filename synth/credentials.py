@@ -117,7 +117,7 @@ class CredentialsDetail(StrEnum):
     INTACT = "intact"  # trusted, without any failure
     UNKNOWN_SIGNER = "unknown_signer"  # valid: signer is under no anchor of ours, or not allowed to sign claims
     CONTENT_CHANGED = "content_changed"  # invalid: our signer's manifest is whole, the sound or tags around it are not
-    SIGNER_EXPIRED = "signer_expired"  # invalid: certificate over, and no trusted time-stamp from before
+    SIGNER_EXPIRED = "signer_expired"  # invalid: certificate over, no trusted time-stamp; cannot be told whose it was
     BROKEN = "broken"  # invalid: the manifest itself was altered, or its signer is unknown and the content changed
     UNREADABLE = "unreadable"  # invalid: the file or its manifest is too damaged to be judged
     NOT_FOUND = "not_found"  # absent: an audio file without a manifest
@@ -137,7 +137,7 @@ class CredentialsReport:
     label: str | None = None  # of the active manifest; identifies it
     signed_at: datetime | None = None  # only from a trusted time-stamp
     generator: str | None = None  # "<software> <version>" that wrote the claim
-    facts: ClaimedFacts | None = None  # only when the manifest itself is whole
+    facts: ClaimedFacts | None = None  # only when the manifest is whole, and its signer ours or known to be a stranger
 
 
 class CredentialsReader(Protocol):

@@ -175,7 +175,8 @@ class ContentCredentialsReader:
 
         1. Signer: trusted only when the claim list itself vouches for it.
         2. State: "trusted" needs our signer and no failure; everything that the library calls invalid stays invalid.
-        3. Claims: shown only when the manifest is whole, that is unless the detail is `BROKEN`.
+        3. Claims: shown only when the manifest is whole and it is known whether its signer is ours. An expired signer
+           may be anybody: the library reports the same codes for ours and for a stranger's.
         """
         if not results or not manifest or "activeManifest" not in results:
             return CredentialsReport(CredentialsState.INVALID, CredentialsDetail.UNREADABLE)
@@ -197,7 +198,7 @@ class ContentCredentialsReader:
         else:
             state, detail = CredentialsState.INVALID, CredentialsDetail.BROKEN
         # 3.
-        if detail is CredentialsDetail.BROKEN:
+        if detail in (CredentialsDetail.BROKEN, CredentialsDetail.SIGNER_EXPIRED):
             return CredentialsReport(state, detail, codes=tuple(sorted(failed)))
         signature = manifest.get("signature_info") or {}
         return CredentialsReport(

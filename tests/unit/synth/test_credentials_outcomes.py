@@ -162,15 +162,37 @@ def test_rewritten_claim_is_broken_and_shows_no_facts(
     assert code in report.codes
 
 
-@BOTH
-def test_certificate_that_ran_out_without_a_time_stamp_is_signer_expired(media_type: str) -> None:
-    start = datetime.now(UTC)
-    short = issue_development_chain(at=start - timedelta(days=1, seconds=-2), organisation="Example Radio", days=1)
+@pytest.fixture(scope="module")
+def ran_out() -> tuple[ContentCredentialsSigner, dict[str, bytes]]:
+    """A signer whose certificate has just run out, and clips that it signed in time."""
+    short = issue_development_chain(
+        at=datetime.now(UTC) - timedelta(days=1, seconds=-2), organisation="Example Radio", days=1
+    )
     gate = signer(short)
-    data, _ = gate.sign(clip(media_type), media_type, FACTS)
+    clips = {
+        media_type: gate.sign(clip(media_type), media_type, FACTS)[0] for media_type in ("audio/wav", "audio/mpeg")
+    }
     time.sleep(max(0.0, (gate.expires_at - datetime.now(UTC)).total_seconds() + 1.1))
-    report = gate.read(data, media_type)
+    return gate, clips
+
+
+@BOTH
+def test_certificate_that_ran_out_without_a_time_stamp_is_signer_expired(
+    ran_out: tuple[ContentCredentialsSigner, dict[str, bytes]], media_type: str
+) -> None:
+    expired, clips = ran_out
+    report = expired.read(clips[media_type], media_type)
     assert (report.state, report.detail) == (INVALID, CredentialsDetail.SIGNER_EXPIRED)
+
+
+@BOTH
+def test_expired_certificate_of_a_stranger_speaks_for_nobody(
+    gate: ContentCredentialsSigner, ran_out: tuple[ContentCredentialsSigner, dict[str, bytes]], media_type: str
+) -> None:
+    """The library reports the same codes as for an expired certificate of ours, so the claims must not be shown."""
+    report = gate.read(ran_out[1][media_type], media_type)
+    assert (report.state, report.detail) == (INVALID, CredentialsDetail.SIGNER_EXPIRED)
+    assert (report.facts, report.label, report.signer) == (None, None, None)
 
 
 @BOTH

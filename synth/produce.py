@@ -28,6 +28,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from synth.aigc import AigcLabel
 from synth.audio import ChapterMark, Cue, MarkedSpeech, SignedClip, Speech, check_samples
 from synth.credentials import ClipFacts, ClipMark, ClipVoice, CredentialsSigner, Screening
 from synth.decode import decode
@@ -39,7 +40,7 @@ from synth.master import master
 from synth.readback import CEILING_DBTP, Expected, read_back
 from synth.script import Script
 from synth.speak import speak
-from synth.tags import AigcLabel, Tags, tag
+from synth.tags import Tags, tag
 from synth.voice import VoiceCatalogue
 from synth.watermark import Payload, Watermark
 

@@ -9,11 +9,12 @@ import itertools
 import numpy as np
 import pytest
 
+from synth.aigc import AigcLabel
 from synth.credentials import CredentialsState
 from synth.decode import decode
 from synth.loudness import measure_true_peak
 from synth.master import TARGET_LUFS
-from synth.produce import RENDITIONS, Production, Stage, encode_below_ceiling
+from synth.produce import RENDITIONS, Imprint, Production, Stage, encode_below_ceiling
 from synth.readback import CEILING_DBTP
 from synth.tags import read_tags
 from synth.watermark import Payload, reads_back
@@ -140,6 +141,15 @@ def test_without_disclosure_the_credentials_do_not_claim_one() -> None:
     facts = gate().read(clip.data, clip.media_type).facts
     assert facts is not None
     assert facts.spoken_disclosure is False
+
+
+@BOTH
+def test_provider_with_a_registered_code_labels_each_file_once(place: int) -> None:
+    imprint = Imprint(aigc_producer="0011234567890")
+    clip = produce(producer(imprint=imprint, renditions=[RENDITIONS[place]])).clips[0]
+    label = read_tags(clip.data, clip.media_type).aigc
+    assert label == AigcLabel("0011234567890", EPISODE, "0011234567890", EPISODE)
+    assert clip.data.count(b'"ContentProducer"') == 1
 
 
 def test_same_script_gives_the_same_sound_twice(production: Production) -> None:

@@ -23,6 +23,7 @@ MAX_CHARACTERS = 200_000
 MAX_WORD_CHARACTERS = 60
 MAX_PAUSE_SECONDS = 30.0  # a longer silence sounds like a broken player
 MAX_TOTAL_PAUSE_SECONDS = 600.0  # pauses are cheap to write and expensive to store: ten minutes per programme
+MAX_CHAPTERS = 200  # the table of contents of an MP3 holds 255
 
 _HEADING = re.compile(r"#[ \t]+(.+)")
 _PAUSE = re.compile(r"[ \t]*\[pause[ \t]+(\d{1,6}(?:\.\d{1,3})?)[ \t]?(ms|s)\]")
@@ -203,6 +204,8 @@ def _end_chapter(body: _Body) -> None:
     _end_turn(body)
     title, title_start, title_end = body.title
     if body.utterances:
+        if len(body.chapters) == MAX_CHAPTERS:
+            raise error_at(body.source, title_start, f"more than {MAX_CHAPTERS} chapters; merge some")
         body.chapters.append(Chapter(title, tuple(body.utterances), title_start, title_end))
     elif title:
         raise error_at(body.source, title_start, f"chapter '{title}' has no words to speak")

@@ -78,6 +78,8 @@ def speak(
     voices = cast_voices(script, catalogue)
     pace = Pacing() if pacing is None else pacing
     lines = list(_lines(script, voices, pace, disclosure))
+    if sum(line.gap for line in lines) > max_seconds:
+        raise _too_long(max_seconds)
     sentences = _synthesise(lines, workers, max_seconds, progress)
     gains = _even_gains(lines, sentences)
     trailing = pace.end + (script.utterances[-1].pause_after if script.utterances else 0.0)

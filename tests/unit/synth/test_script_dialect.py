@@ -143,6 +143,7 @@ REFUSED = [
     ("pause of an hour", "Hello.\n[pause 3600s]", "pause"),
     ("many pauses in a row", "Hello.\n" + "[pause 30s]\n" * 2, "pauses in a row"),
     ("pauses without end", "Hello.\n[pause 30s]\n" * 21, "all pauses"),
+    ("too many chapters", "# A\nHello.\n" * 201, "more than 200 chapters"),
     ("endless word", "a" * 61, "more than 60"),
     ("unknown loud speaker", "BOB: hello", "BOB.*declared: READER"),
     ("label in other case", "Reader: hello", "declared: READER"),

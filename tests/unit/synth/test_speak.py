@@ -160,6 +160,15 @@ def test_a_programme_over_the_limit_is_refused() -> None:
         speak(script(), catalogue(), max_seconds=2.0)
 
 
+def test_a_programme_of_gaps_is_refused_before_anything_is_spoken() -> None:
+    with pytest.raises(AudioError, match="split the script"):
+        speak(
+            script(HEAD.replace("high", "broken") + "ANNA: a\n\nBEN: b\n\n" * 20),
+            catalogue(broken=BrokenVoice),
+            max_seconds=10.0,
+        )
+
+
 def test_pauses_count_towards_the_limit() -> None:
     source = "---\ntitle: x\nvoices:\n  A: low\n---\nHi.\n[pause 30s]\n"
     with pytest.raises(AudioError, match="split the script"):

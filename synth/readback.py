@@ -116,6 +116,12 @@ def _require_mark(sound: Decoded, mark: Watermark, expected: Expected) -> None:
             f"the mark '{mark.name}' does not read back from the {expected.media_type} ({detection.presence}); "
             "very short or quiet episodes cannot hold it"
         )
+    bound = [8 * len(claimed.value) for claimed in expected.facts.marks if claimed.layer == mark.name]
+    if detection.message_bits is not None and bound not in ([], [detection.message_bits]):
+        raise ReadBackError(
+            f"the mark '{mark.name}' carries {detection.message_bits} bits, but the credentials bind {bound[0]}; "
+            "give its soft-binding algorithm as many bits as the mark has"
+        )
 
 
 def _require_credentials(report: CredentialsReport, expected: Expected) -> None:

@@ -114,6 +114,15 @@ def test_mark_that_does_not_read_back_stops_the_episode(kind: type[NoiseMark], n
         produce(producer(marks=marks, renditions=["audio/wav"]))
 
 
+def test_mark_that_carries_fewer_bits_than_the_credentials_bind_stops_the_episode() -> None:
+    class HalfMessage(NoiseMark):
+        def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
+            return Detection(self.name, Presence.DETECTED, message=Payload(EPISODE).message(8), message_bits=8)
+
+    with pytest.raises(ReadBackError, match="carries 8 bits, but the credentials bind 16"):
+        produce(producer(marks=[HalfMessage("audioseal")], renditions=["audio/wav"]))
+
+
 def test_mark_that_shortens_the_sound_stops_the_episode() -> None:
     class Cutter(NoiseMark):
         def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:

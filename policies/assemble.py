@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from policies.errors import InvalidPolicyError
 from policies.policy import Policy, Rule
+from policies.rules.claim_matching import SentenceEncoder
 from policies.rules.language import UnsupportedLanguage
 from policies.rules.lexicon import ListedWords, SensitiveTopics
 from policies.rules.markup_injection import MarkupInjection
-from policies.rules.misinformation import Misinformation, SentenceEncoder
+from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|cannot|nothing|nobody|without|hardly|unable|fails? to|failed to|unlikely|zero|instead of|rather than|nowhere)\b|n['’]t\b",
+    r"\b(?:not|never|no|none|neither|nor|cannot|nothing|nobody|hardly|unable|fails? to|failed to|unlikely|rather than|nowhere)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # Negations that leave the claim standing: "no doubt that", "they do not tell you that", "do not vaccinate, because".

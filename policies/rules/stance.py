@@ -34,20 +34,33 @@ class Judgement:
 
 
 def judge(
-    sentence: str, *, before: Sequence[str], after: Sequence[str], field: str, wordings: Sequence[str], margin: float
+    sentence: str,
+    *,
+    before: Sequence[str],
+    after: Sequence[str],
+    field: str,
+    wordings: Sequence[str],
+    margin: float,
+    answered: bool,
 ) -> Judgement:
     """Return the stance of `sentence` to a claim.
 
     `field` is the wording of the claim that it matches best, `wordings` are all of them. `before` and `after` are the
     neighbouring sentences, nearest first. `margin` is how much closer the sentence is to a wording of the truth than to
-    the claim (negative: closer to the claim).
+    the claim (negative: closer to the claim); `answered` says that a sentence right after it states the truth.
     """
     own = _own_stance(sentence, field, wordings, margin)
     if own.stance is Stance.DEBUNK:
         return own
+    if before and cues.LABEL.search(before[0]):
+        return Judgement(Stance.DEBUNK, True, "stands under the label of a myth")
     announced = bool(before) and _announces(before[0])
     if any(is_rebuttal(text) for text in after[:3]) or (announced and _rejects(after)):
         return Judgement(Stance.DEBUNK, True, "is rebutted right after it")
+    if answered and own.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
+        return Judgement(Stance.DEBUNK, True, "is answered right after it")
+    if answered and own.stance is Stance.ASSERT:
+        return Judgement(Stance.ASSERT, False, "states it as a fact, although the truth follows")
     if announced and own.stance is Stance.ASSERT:
         return Judgement(Stance.ATTRIBUTE, True, "is announced as a claim")
     return own
@@ -55,7 +68,7 @@ def judge(
 
 def is_rebuttal(sentence: str) -> bool:
     """Say whether `sentence`, standing after a claim, rejects it."""
-    if _vouches(sentence):
+    if vouches(sentence):
         return False
     if cues.SHORT_NO.search(sentence):
         return True
@@ -63,14 +76,14 @@ def is_rebuttal(sentence: str) -> bool:
 
 
 def _rejects(after: Sequence[str]) -> bool:
-    return any(cues.REJECTION.search(text) and not _vouches(text) for text in after[:4])
+    return any(cues.REJECTION.search(text) and not vouches(text) for text in after[:4])
 
 
 def _announces(sentence: str) -> bool:
-    return bool(cues.ANNOUNCEMENT.search(sentence)) and not _vouches(sentence)
+    return bool(cues.ANNOUNCEMENT.search(sentence)) and not vouches(sentence)
 
 
-def _vouches(sentence: str) -> bool:
+def vouches(sentence: str) -> bool:
     """Say whether rejection words in `sentence` belong to people whom the speaker mocks, or are denied."""
     listed = (cues.NOT_FALSE, cues.MOCKED, cues.RECLAIMED, cues.INSISTENCE)
     return any(pattern.search(sentence) for pattern in listed)

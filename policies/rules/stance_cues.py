@@ -39,6 +39,9 @@ REJECTION = _any(
     r"(?:posts?|claims?|rumou?rs?|anyone|anybody|people|those|videos?|messages?|stor(?:y|ies)|ads?|adverts?|websites?|influencers?|memes?|lies?|everything|whoever|nonsense)",
     r"beware of|scammers?|dangerous advice|harmful advice|bad advice|lies about|a lie|lie that|lies? (?:spread|told) (?:by|online|about)",
     r"too good to be true|(?:say|says|show|shows|showed|prove|proves|suggest|suggests) (?:otherwise|the opposite)|the opposite is true",
+    r"forger(?:y|ies)|forged|pretend(?:s|ed|ing)? (?:to|that)|withdr(?:ew|awn?|awing)|struck off|lost (?:his|her|their) (?:\w+ )?licen[cs]e",
+    r"(?:no|not|n't|never) (?:(?:received|seen|found|had|heard of|been|a|an|any|one|single|such|credible|confirmed|known|ever) )+"
+    r"(?:reports?|cases?|records?|instances?)",
     r"changed (?:his|her|my|their) mind|not how (?:it|that|this) works",
 )
 _FALSE = (
@@ -112,15 +115,24 @@ ATTRIBUTION = _any(
     r"(?:that|of|about|is|are|says?|goes|circulat\w+|spread\w*)",
     r"allegedly|supposedly|purported\w*|reportedly|so-called|according to|(?:is|are) said to|rumou?red",
     r"it is (?:often |sometimes |widely )?(?:claimed|said|believed|alleged)|heard that|hear that|(?:you )?may have heard|have you heard",
+    r"(?:(?<!\bi )(?<!\bwe )(?:told|tells?)) (?:\w+ ){1,4}that|(?<!\bi )(?<!\bwe )(?:said|says|claimed|claims|insists?|argued|announced|wrote) (?:\w+ ){0,4}that",
+    r"(?:sold|promoted|marketed|touted|advertised|billed|hailed|offered|peddled|recommended|praised) (?:\w+ ){0,3}?(?:as|for|against)",
+    r"(?:message|rumou?r|story|post|claim|myth|video)s? (?:goes|go|going|went|keeps?|is|are|has been|making) (?:\w+ )?(?:round|rounds|around|viral|circulating|back|coming)",
+    r"(?:likes?|love|loves|prefer) to (?:say|claim|think|believe|tell)|people (?:still )?(?:think|believe)",
     r"used to (?:think|believe)|once (?:thought|believed)|(?:saying|calling|claiming|believing|thinking|pretending|insisting) (?:that )?",
 )
 ANNOUNCEMENT = _any(
     r"myths?|false claims?|misinformation|misconceptions?|rumou?rs?|hoax(?:es)?|fake news|conspiracy|falsehoods?|fact-?check\w*|debunk\w*",
     r"(?:this|the|a|one|another|following|first|second|third|next|viral|popular|common|old|week's) (?:viral )?(?:claim|post|story|video)",
 )
+# A sentence that is only a label for what comes next: "Myth number three."
+LABEL = re.compile(
+    r"^(?:and |so |now )?(?:the )?(?:first |second |third |next |last |another )?(?:myth|fiction|false|misconception|hoax|fake)(?: (?:number )?\w+)?\s*[.:!]?$",
+    re.IGNORECASE,
+)
 RHETORICAL = re.compile(
     r"^(?:and |but |so )?(?:did you know|isn't it|isn't that|aren't|don't you|doesn't|wouldn't|haven't you|"
-    r"why (?:else |do |does |did |would |won't |don't |are |is |has |have )|how else|how long|when will|coincidence|who (?:benefits|profits))",
+    r"why (?:else |(?:do|does|did|would|won't|don't|are|is|has|have) (?!(?:so )?(?:many |some |most )?(?:people|anyone|anybody|some|others)\b))|how else|how long|when will|coincidence|who (?:benefits|profits))",
     re.IGNORECASE,
 )
 WONDERING = _any(

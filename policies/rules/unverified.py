@@ -16,9 +16,14 @@ _PATTERNS = tuple(
     for pattern in (
         r"\b(?:cures?|cured|reverses?|heals?|healed|eliminates?|wipes? out|melts? away|dissolves?|kills?) (?:\w+ ){0,3}?"
         + _DISEASE,
+        r"\b(?:cleared?|clears|starves?|dissolved|shrank|shrinks?|flush(?:es|ed)? out|melted|gets? rid of|got rid of) (?:\w+ ){0,3}?"
+        + _DISEASE,
+        _DISEASE
+        + r" (?:will |would |simply |just )*(?:starves?|disappears?|disappeared|melts?|vanish\w*|dissolves?|goes away|go away|shrinks? away)\b",
+        r"\b(?:chlorine dioxide|miracle mineral|black salve|colloidal silver) (?:\w+ ){0,3}?(?:cleared|healed|helps?|works?|drops|solution)\b",
         r"\b(?:miracle|secret|hidden|ancient|forbidden|one weird) (?:\w+ ){0,2}?(?:cure|remedy|treatment|trick)\b",
         r"\b(?:doctors|big pharma|pharma|the drug companies|the medical establishment) (?:\w+ ){0,4}?(?:hid(?:e|es|ing)|suppress\w*|(?:don['’]t|do not) want you to know)",
-        r"\b(?:vaccines?|jabs?|shots?|vaccinations?|mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|sterili[sz]es?|kills?|killed|killing) ",
+        r"\b(?:vaccines?|jabs?|(?:the|these|those|covid|flu|booster) shots?|vaccinations?|mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|sterili[sz]es?|kills?|killed|killing) ",
         r"\b(?:stop taking|throw away|throw out|quit|replace) your (?:\w+ ){0,2}?(?:insulin|medication|medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
         r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|switched|hacked|fraudulent)\b",
         r"\b(?:drink|drinking|inject|injecting|swallow|swallowing|gargle|gargling) (?:\w+ ){0,2}?(?:bleach|disinfectant|turpentine|colloidal silver|peroxide|borax|chlorine dioxide|urine|methanol)\b",

@@ -19,7 +19,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +116,8 @@ class Engine:
         self._sole: IO[str] | None = None
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._running: set[str] = set()  # workflows that have a thread in this process
+        self._suspects: frozenset[str] = frozenset()  # workflows of ours that had none at the last sweep
 
     @property
     def is_working(self) -> bool:
@@ -128,7 +130,7 @@ class Engine:
         Never raises for a database that is out of reach: the episode is stored, and the sweep will find it.
         """
         try:
-            self._ensure(episode_id, self._living())
+            self._ensure(episode_id, self._living(), frozenset())
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -153,7 +155,12 @@ class Engine:
         DBOS(config=self._config())
 
         def episode(episode_id: str) -> str:
-            return work.advance(episode_id, self._durably)
+            workflow_id = str(DBOS.workflow_id)
+            self._running.add(workflow_id)
+            try:
+                return work.advance(episode_id, self._durably)
+            finally:
+                self._running.discard(workflow_id)
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_WORKFLOWS)(episode)
         DBOS.launch()
@@ -192,7 +199,8 @@ class Engine:
         active = self._connect().list_workflows(
             name=WORKFLOW, status=["ENQUEUED", "DELAYED", "PENDING"], load_input=False, load_output=False
         )
-        busy = {_episode_of(workflow) for workflow in active if _is_alive(workflow, living)}
+        stalled = self._stalled(active)
+        busy = {_episode_of(workflow) for workflow in active if _is_alive(workflow, living, stalled)}
         with self._database.read() as session:
             waiting = session.exec(
                 select(Submission.id)
@@ -201,17 +209,28 @@ class Engine:
             ).all()
         left = [episode_id for episode_id in waiting if episode_id not in busy]
         for episode_id in left:
-            self._ensure(episode_id, living)
+            self._ensure(episode_id, living, stalled)
         return left
 
-    def _ensure(self, episode_id: str, living: frozenset[str]) -> None:
+    def _stalled(self, active: Iterable[WorkflowStatus]) -> frozenset[str]:
+        """Workflows that are ours and pending, but had no thread at this sweep nor the one before.
+
+        A thread ends without a word when DBOS loses the database while it records a result. Once is no proof: a thread
+        may be about to begin, or DBOS about to record its end.
+        """
+        ours = (one for one in active if one.status == "PENDING" and one.executor_id == self._executor_id)
+        idle = frozenset(one.workflow_id for one in ours if one.workflow_id not in self._running)
+        stalled, self._suspects = idle & self._suspects, idle
+        return stalled
+
+    def _ensure(self, episode_id: str, living: frozenset[str], stalled: frozenset[str]) -> None:
         """Enqueue the episode's next workflow unless one is waiting or running."""
         client = self._connect()
         history = client.list_workflows(workflow_id_prefix=f"{episode_id}/", load_input=False, load_output=False)
         newest = max(history, key=_number_of, default=None)
         number = 1 if newest is None else _number_of(newest) + 1
         if newest is not None:
-            if _is_alive(newest, living):
+            if _is_alive(newest, living, stalled):
                 return
             if newest.status == "PENDING":
                 # Its worker is dead, or so slow that it looks dead; cancelled, it stops before its next step.
@@ -352,7 +371,7 @@ def _number_of(workflow: WorkflowStatus) -> int:
     return int(workflow.workflow_id.partition("/")[2])
 
 
-def _is_alive(workflow: WorkflowStatus, living: frozenset[str]) -> bool:
+def _is_alive(workflow: WorkflowStatus, living: frozenset[str], stalled: frozenset[str]) -> bool:
     if workflow.status == "PENDING":
-        return workflow.executor_id in living
+        return workflow.executor_id in living and workflow.workflow_id not in stalled
     return workflow.status in ("ENQUEUED", "DELAYED")

@@ -35,7 +35,7 @@ FADE = 320  # samples (20 ms) over which the added signals of neighbouring block
 MARGIN = FADE // 2  # samples that a block's added signal reaches beyond the block on either side
 CONTEXT = MARGIN + FRAME // 2  # samples of sound around a block that its spectrum needs
 BASE_PRICE = 0.3  # what a change costs where the band is empty, relative to where it has its mean magnitude
-BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 300 MB of memory
+BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 350 MB of memory
 QUIET_SECONDS = 0.005  # a stretch of digital silence this long stays silent
 
 

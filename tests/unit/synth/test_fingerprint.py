@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import soxr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synth.errors import AudioError
 from synth.fingerprint import AGREEMENT, HOP_SECONDS, VERSION, Fingerprint, Match, agrees, compare, fingerprint
@@ -125,6 +127,14 @@ def test_same_audio_gives_the_same_bytes(programme):
 def test_damaged_file_is_refused(damage):
     with pytest.raises(AudioError):
         Fingerprint.from_bytes(damage(words(1, 2, 3).to_bytes()))
+
+
+@given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(lambda tail: b"AsFP\x01\x00\x64" + tail)))
+def test_any_bytes_are_refused_or_written_back_the_same(data):
+    try:
+        assert Fingerprint.from_bytes(data).to_bytes() == data
+    except AudioError as error:
+        assert str(error)
 
 
 def test_versions_are_not_mixed():

@@ -1,5 +1,7 @@
 """Fingerprints: same content agrees at the right place, other content does not, and damaged files are refused."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import soxr
@@ -131,10 +133,8 @@ def test_damaged_file_is_refused(damage):
 
 @given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(lambda tail: b"AsFP\x01\x00\x64" + tail)))
 def test_any_bytes_are_refused_or_written_back_the_same(data):
-    try:
+    with suppress(AudioError):
         assert Fingerprint.from_bytes(data).to_bytes() == data
-    except AudioError as error:
-        assert str(error)
 
 
 def test_versions_are_not_mixed():

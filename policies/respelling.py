@@ -1,4 +1,4 @@
-"""Undo leet, masks, repeats and inserted marks in a word, if the result is a word that the policy cares about (pure)."""
+"""Undo leet, masks, repeats and inserted marks in a word, if the result is a word the policy cares about (pure)."""
 
 from __future__ import annotations
 

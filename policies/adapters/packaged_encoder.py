@@ -87,7 +87,7 @@ class PackagedEncoder:
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """Return the model's tokenizer."""
-        return PreTrainedTokenizerFast(
+        return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
             tokenizer_object=Tokenizer.from_buffer(self.read("tokenizer.json")),
             unk_token="[UNK]",  # noqa: S106 - a vocabulary entry
             sep_token="[SEP]",  # noqa: S106
@@ -101,7 +101,8 @@ class PackagedEncoder:
         """Return the sentence encoder, weights loaded, in evaluation mode."""
         model = BertModel(BertConfig(**self.config()))
         _load_exactly(model, self.state())
-        return model.eval()
+        model.train(mode=False)
+        return model
 
     def classifier(self, classes: Sequence[str]) -> BertForSequenceClassification:
         """Return the encoder under a fresh classification layer, for training."""

@@ -1,4 +1,4 @@
-"""Markup and invisible characters that make a voice say something else than the text reads; text filters cannot see it."""
+"""Markup and invisible characters that make a voice say something else than the text reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _PATTERNS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "directive",
         "A bracketed directive to the speech engine is not part of the script's dialect.",
         re.compile(
-            r"\[\s{0,4}(?:voice|style|emotion|lang|speed|pitch|rate|ipa|phoneme|sound|audio|sfx)\s{0,4}[:=][^\[\]\n]{0,200}\]?",
+            r"\[\s{0,4}(?:voice|style|emotion|lang|speed|pitch|rate|ipa|phoneme|sound|audio|"
+            r"sfx)\s{0,4}[:=][^\[\]\n]{0,200}\]?",
             re.IGNORECASE,
         ),
     ),

@@ -43,6 +43,8 @@ class Misinformation:
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
         """Match every sentence; report each claim with its stance and its evidence."""
+        if not manuscript.text.strip():
+            return []
         sentences = views.sentences
         texts = [_reading(views, sentence) for sentence in sentences]
         matches = self._index.match(sentences, texts, candidate=self._settings.candidate, strong=self._settings.strong)
@@ -78,7 +80,8 @@ class Misinformation:
             span=Span(sentence.start, sentence.end),
             score=evidence.similarity,
             explanation=(
-                f"The sentence matches a claim rated {record.reviewRating.alternateName!r} by {record.author.name} and {judgement.cue}."
+                f"The sentence matches a claim rated {record.reviewRating.alternateName!r} by {record.author.name} "
+                f"and {judgement.cue}."
             ),
             evidence=(evidence,),
         )

@@ -1,27 +1,35 @@
-"""Whether a sentence negates the claim that it talks about: clause by clause, without the negations that do not count."""
+"""Whether a sentence negates the claim that it talks about: clause by clause, without negations that do not count."""
 
 from __future__ import annotations
 
 import re
 
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|cannot|nothing|nobody|hardly|unable|fails? to|failed to|unlikely|rather than|nowhere)\b|n['’]t\b",
+    r"\b(?:not|never|no|none|neither|nor|cannot|nothing|nobody|hardly|unable|fails? to|failed to|unlikely|"
+    r"rather than|nowhere)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # Negations that leave the claim standing: "no doubt that", "they do not tell you that", "do not vaccinate, because".
 _IDLE = re.compile(
     r"\b(?:not|n['’]t) (?:only|just|merely|simply|necessarily alone)\b"
-    r"|\bno (?:doubt|question|wonder|coincidence|surprise|accident|longer|secret(?= that\b|[,:]| to\b)|one(?: \w+)? (?:talks?|tells?|mentions?|admits?|wants?|dares?)|matter|other)\b"
+    r"|\bno (?:doubt|question|wonder|coincidence|surprise|accident|longer|secret(?= that\b|[,:]| to\b)|"
+    r"one(?: \w+)? (?:talks?|tells?|mentions?|admits?|wants?|dares?)|matter|other)\b"
     r"|\bnot (?:a|an|by) (?:coincidence|secret|surprise|accident|chance)\b"
     r"|\b(?:cannot|can['’]t|can not|nobody can|no one can) (?:deny|be denied|ignore)\b"
-    r"|\b(?:not|n['’]t|never|refuses? to|nobody|no one|none of them) (?:\w+ ){0,2}?(?:tell|tells|told|say|says|admit|admits|mention|mentions|report|reports|want|wants|know|knows|realise|realize|understand|teach|talk|talks|care|cares|acknowledge|discuss|reveal|explain|publish|let|forget|ignore|hide|afraid|fooled|wait)\b"
-    r"|(?:^|[,;:.!—-] ?|\b(?:so|and|please|just) )(?:do not|don['’]t|never) (?:ever )?(?:vaccinate|trust|take|get|give|drink|eat|use|wear|believe|buy|go|accept|allow|put|inject|visit|see|listen|waste|bother|be|comply)\b"
+    r"|\b(?:not|n['’]t|never|refuses? to|nobody|no one|none of them) (?:\w+ ){0,2}?(?:tell|tells|told|say|"
+    r"says|admit|admits|mention|mentions|report|reports|want|wants|know|knows|realise|realize|understand|"
+    r"teach|talk|talks|care|cares|acknowledge|discuss|reveal|explain|publish|let|forget|ignore|hide|afraid|"
+    r"fooled|wait)\b"
+    r"|(?:^|[,;:.!—-] ?|\b(?:so|and|please|just) )(?:do not|don['’]t|never) (?:ever )?(?:vaccinate|trust|"
+    r"take|get|give|drink|eat|use|wear|believe|buy|go|accept|allow|put|inject|visit|see|listen|waste|bother|"
+    r"be|comply)\b"
     r"|\b(?:do|did|does|is|are|have|has|was|were|would|could)n['’]t (?:you|it|they|we)\b.{0,80}\?"
     r"|\bnot to mention\b|\bif not\b|\bwhy not\b|\bor not\b",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
-    r"[,;:—–]|\b(?:because|but|while|whereas|although|though|so that|which is why|and that is why|even though|since|yet)\b|(?:, | )and (?=\w+ \w+ )",
+    r"[,;:—–]|\b(?:because|but|while|whereas|although|though|so that|which is why|and that is why|"
+    r"even though|since|yet)\b|(?:, | )and (?=\w+ \w+ )",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]{4,}")

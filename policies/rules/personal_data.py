@@ -11,7 +11,10 @@ from policies.pack_schema import Datum, PersonalDataRule
 from policies.text import Manuscript
 from policies.views import View, Views
 
-_STREET = r"(?:Street|St\.|Avenue|Ave\.?|Road|Rd\.|Lane|Drive|Boulevard|Blvd\.?|Terrace|Crescent|Close|Court|Square|Way|Gardens)"
+_STREET = (
+    r"(?:Street|St\.|Avenue|Ave\.?|Road|Rd\.|Lane|Drive|Boulevard|Blvd\.?|Terrace|Crescent|Close|Court|Square|Way|"
+    r"Gardens)"
+)
 
 
 def _luhn(digits: str) -> bool:
@@ -62,7 +65,8 @@ _DETECTORS: dict[Datum, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]]
     "email": (
         re.compile(
             r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}(?!\w)"
-            r"|\b[\w.]{2,40}\s(?:at|\(at\)|\[at\])\s[\w-]{2,40}\s(?:dot|\(dot\)|\[dot\])\s(?:com|org|net|edu|gov|io|co|de|fr|uk)\b",
+            r"|\b[\w.]{2,40}\s(?:at|\(at\)|\[at\])\s[\w-]{2,40}\s(?:dot|\(dot\)|\[dot\])\s(?:com|org|net|edu|"
+            r"gov|io|co|de|fr|uk)\b",
             re.IGNORECASE,
         ),
         _always,
@@ -82,12 +86,16 @@ _DETECTORS: dict[Datum, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]]
         _is_address,
     ),
     "national_id": (
-        re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])|(?<!\w)[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"),
+        re.compile(
+            r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"  # United States
+            r"|(?<!\w)[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"  # United Kingdom
+        ),
         _always,
     ),
     "street_address": (
         re.compile(
-            r"\b(?:lives?|living|home|house|address(?: is)?|resides?|flat|apartment|moved|find (?:him|her|them))\b[^.!?\n]{0,40}?"
+            r"\b(?:lives?|living|home|house|address(?: is)?|resides?|flat|apartment|moved|find (?:him|her|"
+            r"them))\b[^.!?\n]{0,40}?"
             r"\b\d{1,5}[A-Za-z]?,? (?:[A-Z][\w'’.-]{1,20} ){1,3}" + _STREET + r"(?!\w)"
         ),
         _always,
@@ -105,7 +113,7 @@ _NAMES: dict[Datum, str] = {
 
 
 class PersonalData:
-    """Finds e-mail addresses, phone numbers, card and account numbers, IP addresses, identity numbers, home addresses."""
+    """Finds e-mail and home addresses, phone, card, account and identity numbers, and public IP addresses."""
 
     id = "personal_data"
     models: tuple[tuple[str, str], ...] = ()

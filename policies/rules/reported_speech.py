@@ -10,7 +10,8 @@ import re
 
 _QUOTED = re.compile(r"[\"“”«»][^\"“”«»]{2,400}[\"“”«»]|(?<!\w)['‘][^'‘’]{3,400}['’](?!\w)|[\"“«][^\"“”«»]{2,400}$")
 _REPORTING = re.compile(
-    r"\b(?:said|says|saying|told|tells|called|calls|calling|shouted|shouts|shouting|yelled|screamed|cried|whispered|muttered|"
+    r"\b(?:said|says|saying|told|tells|called|calls|calling|shouted|shouts|shouting|yelled|screamed|cried|"
+    r"whispered|muttered|"
     r"replied|answered|asked|wrote|writes|written|tweeted|posted|chanted|sprayed|painted|read|reads|claimed|claims|"
     r"laughed|snapped|growled|hissed|roared|snarled|sneered|spat|heard|hearing|describes?|described|word|words|"
     r"slur|slurs|phrase|threatened|threatening)\b",
@@ -18,9 +19,11 @@ _REPORTING = re.compile(
 )
 _CONDEMNING = re.compile(
     r"\b(?:racist|racism|sexist|sexism|bigot\w*|homophobi\w*|transphobi\w*|antisemiti\w*|islamophobi\w*|prejudice\w*|"
-    r"condemn\w*|unacceptable|wrong|hateful|hatred|hurtful|ashamed|shameful|disgraceful|suspended|banned|fined|convicted|"
+    r"condemn\w*|unacceptable|wrong|hateful|hatred|hurtful|ashamed|shameful|disgraceful|suspended|banned|"
+    r"fined|convicted|"
     r"sentenced|arrested|charged|dismissed|fired|investigat\w*|apologi[sz]\w*|never (?:say|use|call)|no place|"
-    r"should not|shouldn't|must not|mustn't|stop (?:saying|calling|telling)|not (?:ok|okay|acceptable|funny|true)|police|court|"
+    r"should not|shouldn't|must not|mustn't|stop (?:saying|calling|telling)|not (?:ok|okay|acceptable|funny|"
+    r"true)|police|court|"
     r"victims?|inquiry|testif\w*|witness\w*|propaganda|slurs?|abuse|threatening letter)\b",
     re.IGNORECASE,
 )

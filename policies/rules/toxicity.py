@@ -88,7 +88,7 @@ class Toxicity:
         scores = dict(zip(texts, self._model.score(texts), strict=True)) if texts else {}
         candidates: list[_Candidate] = []
         for window, listed in zip(windows, readings, strict=True):
-            context = _context(views, window)
+            context = _context(manuscript, views, window)
             for category in self.categories:
                 value, view = max(
                     ((scores[text][category], name) for name, text in listed),
@@ -125,7 +125,7 @@ def _windows(sentences: Sequence[Sentence], width: int) -> list[_Window]:
     return windows
 
 
-def _context(views: Views, window: _Window) -> str:
+def _context(manuscript: Manuscript, views: Views, window: _Window) -> str:
     """Return the window with one sentence on each side of the same segment: a condemnation stands close by."""
     sentences = views.sentences
     segment = sentences[window.sentences[0]].segment
@@ -134,7 +134,7 @@ def _context(views: Views, window: _Window) -> str:
         first -= 1
     if last + 1 < len(sentences) and sentences[last + 1].segment == segment:
         last += 1
-    return views.manuscript.text[sentences[first].start : sentences[last].end]
+    return manuscript.text[sentences[first].start : sentences[last].end]
 
 
 def _soften(verdict: Verdict, category: str, *, reported: bool, condemned: bool) -> Verdict:

@@ -8,31 +8,42 @@ from policies.rules.negation import is_negated
 from policies.rules.stance import is_rebuttal
 
 _DISEASE = (
-    r"(?:cancers?|tumou?rs?|autism|diabetes|alzheimer['’]?s|dementia|parkinson['’]?s|hiv|aids|covid(?:-19)?|coronavirus|measles|polio|ebola|malaria|"
-    r"tuberculosis|arthritis|epilepsy|multiple sclerosis|heart disease|leukaemia|leukemia|infertility|depression|asthma|lupus|herpes|hepatitis|stroke)"
+    r"(?:cancers?|tumou?rs?|autism|diabetes|alzheimer['’]?s|dementia|parkinson['’]?s|hiv|aids|covid(?:-19)?|"
+    r"coronavirus|measles|polio|ebola|malaria|"
+    r"tuberculosis|arthritis|epilepsy|multiple sclerosis|heart disease|leukaemia|leukemia|infertility|"
+    r"depression|asthma|lupus|herpes|hepatitis|stroke)"
 )
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\b(?:cures?|cured|reverses?|heals?|healed|eliminates?|wipes? out|melts? away|dissolves?|kills?) (?:\w+ ){0,3}?"
-        + _DISEASE,
-        r"\b(?:cleared?|clears|starves?|dissolved|shrank|shrinks?|flush(?:es|ed)? out|melted|gets? rid of|got rid of) (?:\w+ ){0,3}?"
-        + _DISEASE,
-        _DISEASE
-        + r" (?:will |would |simply |just )*(?:starves?|disappears?|disappeared|melts?|vanish\w*|dissolves?|goes away|go away|shrinks? away)\b",
-        r"\b(?:chlorine dioxide|miracle mineral|black salve|colloidal silver) (?:\w+ ){0,3}?(?:cleared|healed|helps?|works?|drops|solution)\b",
+        r"\b(?:cures?|cured|reverses?|heals?|healed|eliminates?|wipes? out|melts? away|dissolves?|"
+        r"kills?) (?:\w+ ){0,3}?" + _DISEASE,
+        r"\b(?:cleared?|clears|starves?|dissolved|shrank|shrinks?|flush(?:es|ed)? out|melted|gets? rid of|"
+        r"got rid of) (?:\w+ ){0,3}?" + _DISEASE,
+        _DISEASE + r" (?:will |would |simply |just )*"
+        r"(?:starves?|disappears?|disappeared|melts?|vanish\w*|dissolves?|goes away|go away|shrinks? away)\b",
+        r"\b(?:chlorine dioxide|miracle mineral|black salve|colloidal silver) (?:\w+ ){0,3}?(?:cleared|"
+        r"healed|helps?|works?|drops|solution)\b",
         r"\b(?:miracle|secret|hidden|ancient|forbidden|one weird) (?:\w+ ){0,2}?(?:cure|remedy|treatment|trick)\b",
-        r"\b(?:doctors|big pharma|pharma|the drug companies|the medical establishment) (?:\w+ ){0,4}?(?:hid(?:e|es|ing)|suppress\w*|(?:don['’]t|do not) want you to know)",
-        r"\b(?:vaccines?|jabs?|(?:the|these|those|covid|flu|booster) shots?|vaccinations?|mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|sterili[sz]es?|kills?|killed|killing) ",
-        r"\b(?:stop taking|throw away|throw out|quit|replace) your (?:\w+ ){0,2}?(?:insulin|medication|medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
-        r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|switched|hacked|fraudulent)\b",
-        r"\b(?:drink|drinking|inject|injecting|swallow|swallowing|gargle|gargling) (?:\w+ ){0,2}?(?:bleach|disinfectant|turpentine|colloidal silver|peroxide|borax|chlorine dioxide|urine|methanol)\b",
+        r"\b(?:doctors|big pharma|pharma|the drug companies|"
+        r"the medical establishment) (?:\w+ ){0,4}?(?:hid(?:e|es|ing)|suppress\w*|(?:don['’]t|"
+        r"do not) want you to know)",
+        r"\b(?:vaccines?|jabs?|(?:the|these|those|covid|flu|booster) shots?|vaccinations?|"
+        r"mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|"
+        r"sterili[sz]es?|kills?|killed|killing) ",
+        r"\b(?:stop taking|throw away|throw out|quit|replace) your (?:\w+ ){0,2}?(?:insulin|medication|"
+        r"medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
+        r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|"
+        r"switched|hacked|fraudulent)\b",
+        r"\b(?:drink|drinking|inject|injecting|swallow|swallowing|gargle|gargling) (?:\w+ ){0,2}?(?:bleach|"
+        r"disinfectant|turpentine|colloidal silver|peroxide|borax|chlorine dioxide|urine|methanol)\b",
         r"\b(?:vote|voting|polls?) (?:\w+ ){0,6}?(?:by text|via text|text message|on wednesday instead)\b",
     )
 )
 _NOT_A_CLAIM = re.compile(
     r"\?\s*[\"'”’]?$|\b(?:trial|study|studies|trials|patients?|could|might|may|hope\w*|aims?|campaign|charged|accused|court|alleged\w*|lawsuit|claims?|claimed|"
-    r"claiming|research\w*|scientists|novel|film|used to|rumou?rs?|myths?|poison control|if you|warn\w*|danger\w*|harmful|illegal)\b",
+    r"claiming|research\w*|scientists|novel|film|used to|rumou?rs?|myths?|poison control|if you|warn\w*|"
+    r"danger\w*|harmful|illegal)\b",
     re.IGNORECASE,
 )
 

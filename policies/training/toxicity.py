@@ -46,8 +46,7 @@ class Features:
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Yield (hidden, mask, labels, weights) with texts of similar length together."""
         lengths = (self.starts[1:] - self.starts[:-1]).tolist()
-        jitter = (lambda: generator.random() * 6) if generator else (lambda: 0.0)
-        order = sorted(indices, key=lambda index: lengths[index] + jitter())
+        order = sorted(indices, key=lambda index: lengths[index] + (generator.random() * 6 if generator else 0.0))
         groups = [order[at : at + size] for at in range(0, len(order), size)]
         if generator:
             generator.shuffle(groups)
@@ -69,6 +68,8 @@ class Head(nn.Module):
     def __init__(self, model: BertForSequenceClassification) -> None:
         super().__init__()
         self.layers = nn.ModuleList(list(model.bert.encoder.layer)[FROZEN_LAYERS:])
+        if model.bert.pooler is None:
+            raise ValueError("the classifier needs an encoder with a pooler; build it with PackagedEncoder.classifier")
         self.pooler = model.bert.pooler
         self.dropout = nn.Dropout(0.1)
         self.classifier = model.classifier
@@ -80,14 +81,15 @@ class Head(nn.Module):
         for layer in self.layers:
             result = layer(hidden, bias)
             hidden = result[0] if isinstance(result, tuple) else result
-        return self.classifier(self.dropout(self.pooler(hidden)))  # type: ignore[no-any-return]
+        logits: Tensor = self.classifier(self.dropout(self.pooler(hidden)))
+        return logits
 
 
 def compute_features(model: BertForSequenceClassification, tokenizer: object, examples: Sequence[Example]) -> Features:
     """Run the embeddings and the frozen layers once over all texts."""
     order = sorted(range(len(examples)), key=lambda index: len(examples[index].text))
     rows: list[Tensor] = [torch.empty(0)] * len(examples)
-    model.eval()
+    model.train(mode=False)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         for at in range(0, len(order), 64):
             group = order[at : at + 64]
@@ -147,7 +149,7 @@ def train(
                 logits = head(hidden, mask)
             loss = masked_loss(logits.float(), labels, weights)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             optimizer.step()
             step += 1
@@ -186,8 +188,8 @@ def fold_temperature(head: Head, features: Features, development: Sequence[int])
         temperatures.append(candidates[losses.index(min(losses))])
     scale = torch.tensor(temperatures)
     with torch.no_grad():
-        head.classifier.weight /= scale[:, None]
-        head.classifier.bias /= scale
+        head.classifier.weight.div_(scale[:, None])
+        head.classifier.bias.div_(scale)
     return temperatures
 
 

@@ -12,26 +12,22 @@ transaction of ours, and its tables are apart: a second SQLite file, or the sche
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import IO, Protocol
+from datetime import UTC, datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, StepOptions, WorkflowStatus
-from sqlmodel import Field, SQLModel, col, select
+from sqlmodel import col, select
 
-from audit.store import UtcDateTime
 from gateway.db import Database, is_unavailable, sqlite_engine
 from gateway.errors import ConflictError, DatabaseUnavailableError, GatewayError
+from gateway.leases import Leases
 from gateway.settings import Settings
 from gateway.submissions import RESTING, State, Submission
 
@@ -73,13 +69,6 @@ class WorkerLostError(GatewayError):
     title = "The episode kept stopping its worker"
 
 
-class ExecutorLease(SQLModel, table=True):
-    """A worker process that says it is alive; one that has not said so for a while is taken for dead."""
-
-    executor_id: str = Field(primary_key=True, max_length=128)
-    seen_at: datetime = Field(sa_type=UtcDateTime)
-
-
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often things are looked at, in seconds."""
@@ -106,14 +95,12 @@ class Engine:
         self._url = sa.make_url(settings.jobs_url)
         self._worker_threads = settings.worker_threads
         self._database = database
-        self._clock = clock
         self._pace = pace or Pace()
-        self._executor_id = f"{socket.gethostname()[:80]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._leases = Leases(database=database, clock=clock, seconds=self._pace.lease)
         self._lock = threading.Lock()
         self._client: DBOSClient | None = None
         self._jobs: sa.Engine | None = None  # SQLite only: DBOS would otherwise run without WAL
         self._work: Work | None = None
-        self._sole: IO[str] | None = None
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._running: set[str] = set()  # workflows that have a thread in this process
@@ -130,7 +117,7 @@ class Engine:
         Never raises for a database that is out of reach: the episode is stored, and the sweep will find it.
         """
         try:
-            self._ensure(episode_id, self._living(), frozenset())
+            self._ensure(episode_id, self._leases.living(), frozenset())
         except Exception as error:
             if not is_unavailable(error):
                 raise
@@ -143,27 +130,15 @@ class Engine:
         """
         if self._work is not None:
             raise ConflictError("this process is a worker already")
-        self._claim_sqlite()
-        self._beat()
-        client = self._connect()
-        client.register_queue(
-            QUEUE,
-            worker_concurrency=self._worker_threads,
-            polling_interval_sec=self._pace.poll,
-            on_conflict="always_update",
-        )
-        DBOS(config=self._config())
-
-        def episode(episode_id: str) -> str:
-            workflow_id = str(DBOS.workflow_id)
-            self._running.add(workflow_id)
-            try:
-                return work.advance(episode_id, self._durably)
-            finally:
-                self._running.discard(workflow_id)
-
-        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_WORKFLOWS)(episode)
-        DBOS.launch()
+        self._leases.claim()
+        try:
+            # In a thread of its own, because an application may start us from its event loop, where DBOS would complain.
+            with ThreadPoolExecutor(max_workers=1) as aside:
+                aside.submit(self._launch, work).result()
+        except BaseException:
+            DBOS.destroy(destroy_registry=True)
+            self._leases.release()
+            raise
         self._work = work
         self._stopping.clear()
         self._keeper = threading.Thread(target=self._keep, name="assay-keeper", daemon=True)
@@ -181,7 +156,7 @@ class Engine:
         if self._work is not None:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience_seconds)
             self._work = None
-            self._sign_off()
+            self._leases.release()
         with self._lock:
             if self._client is not None:
                 self._client.destroy()
@@ -189,13 +164,10 @@ class Engine:
             if self._jobs is not None:
                 self._jobs.dispose()
                 self._jobs = None
-        if self._sole is not None:
-            self._sole.close()  # also releases the lock
-            self._sole = None
 
     def sweep(self) -> list[str]:
         """Give every unfinished episode without a living workflow its next one; returns the episodes concerned."""
-        living = self._living()
+        living = self._leases.living()
         active = self._connect().list_workflows(
             name=WORKFLOW, status=["ENQUEUED", "DELAYED", "PENDING"], load_input=False, load_output=False
         )
@@ -218,7 +190,7 @@ class Engine:
         A thread ends without a word when DBOS loses the database while it records a result. Once is no proof: a thread
         may be about to begin, or DBOS about to record its end.
         """
-        ours = (one for one in active if one.status == "PENDING" and one.executor_id == self._executor_id)
+        ours = (one for one in active if one.status == "PENDING" and one.executor_id == self._leases.executor_id)
         idle = frozenset(one.workflow_id for one in ours if one.workflow_id not in self._running)
         stalled, self._suspects = idle & self._suspects, idle
         return stalled
@@ -243,6 +215,26 @@ class Engine:
         client.enqueue(
             {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": f"{episode_id}/{number}"}, episode_id
         )
+
+    def _launch(self, work: Work) -> None:
+        self._connect().register_queue(
+            QUEUE,
+            worker_concurrency=self._worker_threads,
+            polling_interval_sec=self._pace.poll,
+            on_conflict="always_update",
+        )
+        DBOS(config=self._config())
+
+        def episode(episode_id: str) -> str:
+            workflow_id = str(DBOS.workflow_id)
+            self._running.add(workflow_id)
+            try:
+                return work.advance(episode_id, self._durably)
+            finally:
+                self._running.discard(workflow_id)
+
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_WORKFLOWS)(episode)
+        DBOS.launch()
 
     def _durably(self, name: str, step: Step, *, patient: bool) -> str:
         options = StepOptions(
@@ -284,48 +276,18 @@ class Engine:
             name=APPLICATION,
             system_database_url=self._url.render_as_string(hide_password=False),
             system_database_engine=self._jobs,
-            executor_id=self._executor_id,
+            executor_id=self._leases.executor_id,
             application_version=APPLICATION_VERSION,
             serializer=DBOSPortableJSONSerializer(),
             log_level="WARNING",
         )
-
-    def _claim_sqlite(self) -> None:
-        """On SQLite, be the only worker; the kernel frees the claim however this process ends."""
-        if self._url.get_backend_name() != "sqlite":
-            return
-        file = Path(f"{self._url.database}.worker").open("w")  # noqa: SIM115  # held open for as long as we work
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise ConflictError("another worker serves this SQLite file; use PostgreSQL for several workers") from error
-        self._sole = file
-        with self._database.write() as session:
-            session.execute(sa.delete(ExecutorLease))  # whoever signed these is gone
-
-    def _living(self) -> frozenset[str]:
-        since = self._clock() - timedelta(seconds=self._pace.lease)
-        with self._database.read() as session:
-            return frozenset(session.exec(select(ExecutorLease.executor_id).where(col(ExecutorLease.seen_at) > since)))
-
-    def _beat(self) -> None:
-        with self._database.write() as session:
-            session.merge(ExecutorLease(executor_id=self._executor_id, seen_at=self._clock()))
-
-    def _sign_off(self) -> None:
-        try:
-            with self._database.write() as session:
-                session.execute(sa.delete(ExecutorLease).where(col(ExecutorLease.executor_id) == self._executor_id))
-        except DatabaseUnavailableError:
-            logger.warning("could not sign off; the lease will run out by itself")
 
     def _keep(self) -> None:
         """Beat and sweep until told to stop; a database that is away is waited for."""
         next_sweep = 0.0
         while not self._stopping.is_set():
             try:
-                self._beat()
+                self._leases.beat()
                 if time.monotonic() >= next_sweep:
                     for episode_id in self.sweep():
                         logger.info("episode %s had no living workflow and got one", episode_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -14,8 +15,9 @@ from dbos import DBOSClient
 from sqlmodel import select
 
 import gateway.engine
-from gateway.engine import Durably, Engine, ExecutorLease, Pace, wait_until_settled
+from gateway.engine import Durably, Engine, Pace, wait_until_settled
 from gateway.errors import ConflictError
+from gateway.leases import ExecutorLease
 from gateway.settings import Settings
 from gateway.submissions import State
 from tests.gateway_chain import REVIEWER, Chain, QuickProducer, build_chain
@@ -154,6 +156,21 @@ def test_stopped_worker_signs_off_and_stopping_twice_is_harmless(
         assert session.exec(select(ExecutorLease)).all() == []
 
 
+def test_worker_that_could_not_start_leaves_the_place_free(
+    chain: Chain, engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = engine_of(), engine_of()
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.engine.DBOS, "launch", lambda: (_ for _ in ()).throw(RuntimeError("no threads left")))
+        with pytest.raises(RuntimeError, match="no threads left"):
+            first.start(chain.pipeline)
+    assert not first.is_working
+    second.start(chain.pipeline)
+    episode_id = chain.submit()
+    second.enqueue(episode_id)
+    assert wait_until_settled(chain.database, episode_id, timeout=TIMEOUT) is State.RELEASED
+
+
 def test_episode_that_was_being_made_when_the_worker_stopped_goes_on_later(tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
@@ -247,6 +264,25 @@ def test_unreachable_job_database_does_not_lose_the_request(
         engine.enqueue(chain.submit())
     assert "a worker's sweep will queue it" in caplog.text
     engine.stop()
+
+
+def test_engine_starts_and_stops_inside_a_running_event_loop(
+    chain: Chain, engine_of: Callable[..., Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_of()
+    episode_id = chain.submit()
+
+    async def serve() -> State:
+        engine.start(chain.pipeline)
+        try:
+            engine.enqueue(episode_id)
+            return await asyncio.to_thread(wait_until_settled, chain.database, episode_id, timeout=TIMEOUT)
+        finally:
+            engine.stop()
+
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(serve()) is State.RELEASED
+    assert "event loop" not in caplog.text
 
 
 def test_waiting_ends_with_the_timeout_and_the_present_state(chain: Chain) -> None:

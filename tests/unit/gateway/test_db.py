@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel, select
 
-import gateway.engine  # noqa: F401  # declares the lease table
+import gateway.leases  # noqa: F401  # declares a table
 from audit.guards import GUARDS
 from gateway.db import Database, check_schema, is_unavailable, migrate, migration_config, open_database
 from gateway.errors import ConflictError, DatabaseUnavailableError

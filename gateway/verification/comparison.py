@@ -1,20 +1,24 @@
 """Whether a sound is that of an episode: its fingerprint, piece by piece, against the stored one (pure).
 
-Comparing as a whole would let a minute of added speech hide behind ten minutes of the episode, and would lose a copy
-that plays a little faster; so pieces of ten seconds are compared, each wherever it fits best.
+Compared as a whole, a minute of added speech would hide behind ten minutes of the episode, and a copy that plays a
+little faster would be lost. So every six seconds of sound must be found in the episode; one piece may fail by itself,
+for a cough of the codec, but two neighbours that fail are other sound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from gateway.verification.report import Agreement
 from synth.fingerprint import Fingerprint, agrees, compare
 
-PIECE_WORDS = 100  # ten seconds
-MIN_SOUNDING_WORDS = 60  # of a piece; six seconds, over the five that agreement needs
-MAX_PIECES = 60  # evenly spread over a longer sound, which bounds the work
-ENOUGH = 0.8  # share of pieces that must agree for the whole to agree: a codec may spoil some
+PIECE_WORDS = 60  # six seconds: unrelated speech then differs in 42 % of the bits or more, copies in 30 % or less
+STEP_WORDS = 30  # so that eight seconds of other sound spoil two neighbours
+MIN_SOUNDING_WORDS = 55  # of a piece; agreement needs five seconds of sound
+SLACK_WORDS = 60  # how far a piece may be from where its neighbour makes it expected: six seconds cut or added
+MAX_SEARCHES = 24  # of a whole episode, per pass; one in three hours takes 0.2 seconds, near a neighbour nothing
+ENOUGH = 0.8  # share of pieces that must agree for the whole to agree
 _WORD = 4  # bytes
 
 
@@ -23,22 +27,61 @@ def compare_sound(sound: Fingerprint, stored: bytes) -> Agreement:
 
     Too little sound to compare is undecided, never agreement.
     """
-    reference = Fingerprint.from_bytes(stored)
-    compared = [agrees(compare(piece, reference)) for piece in _pieces(sound)]
+    compared = _compare_pieces(sound, Fingerprint.from_bytes(stored))
     if not compared:
         return Agreement.UNDECIDED
-    share = sum(compared) / len(compared)
-    if share >= ENOUGH:
-        return Agreement.AGREES
-    return Agreement.PARTLY if any(compared) else Agreement.DISAGREES
+    if not any(compared):
+        return Agreement.DISAGREES
+    if sum(compared) < ENOUGH * len(compared) or any(not one and not next_ for one, next_ in pairwise(compared)):
+        return Agreement.PARTLY
+    return Agreement.AGREES
 
 
-def _pieces(sound: Fingerprint) -> Iterator[Fingerprint]:
-    """Yield pieces with enough sound in them, at most `MAX_PIECES`; a sound shorter than a piece is one piece."""
-    starts = range(0, max(1, len(sound) - PIECE_WORDS + 1), PIECE_WORDS)
-    step = -(-len(starts) // MAX_PIECES)
-    for start in starts[::step]:
-        words = sound.words[start * _WORD : (start + PIECE_WORDS) * _WORD]
+def _compare_pieces(sound: Fingerprint, reference: Fingerprint) -> list[bool]:
+    """Say of each piece with enough sound whether the reference has it: where it is expected, else anywhere.
+
+    1. Find a first piece that agrees, trying pieces spread over the whole sound.
+    2. Go through all pieces; each that agrees says where the next one is expected.
+    """
+    pieces = list(_pieces(sound))
+    # 1.
+    step = max(1, -(-len(pieces) // MAX_SEARCHES))
+    places = (_search(start, piece, reference) for start, piece in pieces[::step])
+    shift = next((place for place in places if place is not None), None)
+    if shift is None:
+        return [False] * len(pieces)
+    # 2.
+    found: list[bool] = []
+    searches = 0
+    for start, piece in pieces:
+        near = _cut(reference, start + shift - SLACK_WORDS, start + shift + PIECE_WORDS + SLACK_WORDS)
+        agreed = agrees(compare(piece, near))
+        if not agreed and searches < MAX_SEARCHES:
+            searches += 1
+            place = _search(start, piece, reference)
+            agreed, shift = place is not None, shift if place is None else place
+        found.append(agreed)
+    return found
+
+
+def _search(start: int, piece: Fingerprint, reference: Fingerprint) -> int | None:
+    """Return how many words the piece that begins at `start` lies further on in the reference; None if nowhere."""
+    match = compare(piece, reference)
+    return round(match.offset_seconds / reference.hop_seconds) - start if agrees(match) else None
+
+
+def _pieces(sound: Fingerprint) -> Iterator[tuple[int, Fingerprint]]:
+    """Yield (first word, piece) for all pieces that hold enough sound; the last one ends with the sound."""
+    last = len(sound) - PIECE_WORDS
+    starts = [*range(0, last, STEP_WORDS), last] if last > 0 else [0]
+    for start in starts:
+        piece = _cut(sound, start, start + PIECE_WORDS)
+        words = piece.words
         sounding = sum(words[at : at + _WORD] != bytes(_WORD) for at in range(0, len(words), _WORD))
         if sounding >= MIN_SOUNDING_WORDS:
-            yield Fingerprint(sound.version, sound.hop_seconds, words)
+            yield start, piece
+
+
+def _cut(whole: Fingerprint, start: int, end: int) -> Fingerprint:
+    words = whole.words[max(0, start) * _WORD : max(0, end) * _WORD]
+    return Fingerprint(whole.version, whole.hop_seconds, words)

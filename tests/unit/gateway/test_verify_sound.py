@@ -1,0 +1,210 @@
+"""What verification listens to, which marks it finds there, and whether the sound is an episode's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from gateway.verification import comparison
+from gateway.verification.comparison import compare_sound
+from gateway.verification.excerpts import WHOLE_SECONDS, WINDOW_SECONDS, WINDOWS, Excerpt, excerpts
+from gateway.verification.marks import MAX_NAMED_BY_MESSAGE, find_marks
+from gateway.verification.report import Agreement
+from synth.audio import Samples
+from synth.errors import AudioError, SynthError
+from synth.fingerprint import Fingerprint, Match, compare, fingerprint
+from synth.watermark import Detection, Payload, Presence
+from tests.speech_samples import SAMPLE_RATE, reading, recoded
+
+RATE = 8_000
+
+
+def test_short_sound_is_examined_whole() -> None:
+    samples = np.zeros(round(WHOLE_SECONDS * RATE), np.float32)
+    (only,) = excerpts(samples, RATE)
+    assert only.samples is samples
+
+
+def test_long_sound_is_examined_in_spread_windows_of_bounded_length() -> None:
+    hours = np.zeros(3 * 3600 * RATE, np.float32)
+    found = excerpts(hours, RATE)
+    assert len(found) == WINDOWS
+    assert {len(one.samples) for one in found} == {round(WINDOW_SECONDS * RATE)}
+    assert found[0].start == 0.0
+    assert found[-1].start == pytest.approx(3 * 3600 - WINDOW_SECONDS)
+    assert sum(len(one.samples) for one in found) <= WHOLE_SECONDS * RATE
+    assert all(np.shares_memory(one.samples, hours) for one in found)
+
+
+def test_empty_sound_has_nothing_to_examine() -> None:
+    assert excerpts(np.zeros(0, np.float32), RATE) == []
+
+
+class ScriptedMark:
+    """A layer that says what the test wants, once per excerpt."""
+
+    version = "1"
+
+    def __init__(self, *answers: Detection | SynthError, name: str = "layer") -> None:
+        self.name = name
+        self._answers = list(answers)
+        self.calls = 0
+
+    def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
+        return samples
+
+    def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
+        answer = self._answers[min(self.calls, len(self._answers) - 1)]
+        self.calls += 1
+        if isinstance(answer, SynthError):
+            raise answer
+        return answer
+
+
+def says(presence: Presence, **more: object) -> Detection:
+    return Detection("layer", presence, **more)  # type: ignore[arg-type]
+
+
+SOUND = [Excerpt(0.0, np.zeros(RATE, np.float32), RATE), Excerpt(60.0, np.zeros(RATE, np.float32), RATE)]
+NOTHING, UNSURE = says(Presence.NOT_DETECTED), says(Presence.INCONCLUSIVE)
+
+
+def test_layer_is_looked_for_until_it_is_found() -> None:
+    mark = ScriptedMark(says(Presence.DETECTED, episode_id="ep_a"))
+    found = find_marks(SOUND, [mark], ["ep_a"])
+    assert (found.marked, found.identified, mark.calls) == (True, "ep_a", 1)
+
+
+def test_mark_late_in_the_sound_is_found() -> None:
+    assert find_marks(SOUND, [ScriptedMark(NOTHING, says(Presence.DETECTED, episode_id="ep_a"))], ["ep_a"]).identified
+
+
+def test_one_undecided_window_leaves_the_layer_undecided() -> None:
+    (layer,) = find_marks(SOUND, [ScriptedMark(UNSURE, NOTHING)], []).layers
+    assert layer.presence is Presence.INCONCLUSIVE
+
+
+def test_layer_that_cannot_look_has_no_presence_and_the_others_still_look() -> None:
+    found = find_marks(SOUND, [ScriptedMark(AudioError("broken")), ScriptedMark(NOTHING)], [])
+    assert [layer.presence for layer in found.layers] == [None, Presence.NOT_DETECTED]
+
+
+def test_nothing_to_listen_to_is_inconclusive_and_never_absent() -> None:
+    (layer,) = find_marks([], [ScriptedMark(NOTHING)], []).layers
+    assert layer.presence is Presence.INCONCLUSIVE
+
+
+def test_layer_that_names_what_it_was_not_offered_identifies_nothing() -> None:
+    found = find_marks(SOUND, [ScriptedMark(says(Presence.DETECTED, episode_id="ep_secret"))], ["ep_a"])
+    assert found.marked
+    assert found.identified is None
+    assert "ep_secret" not in str([layer.to_dict() for layer in found.layers])
+
+
+def test_short_message_names_the_episodes_that_it_fits() -> None:
+    wanted = Payload("ep_a").message(16)
+    mark = ScriptedMark(says(Presence.DETECTED, message=wanted, message_bits=16))
+    found = find_marks(SOUND, [mark], ["ep_a", "ep_b"])
+    assert found.identified is None
+    assert found.named == ("ep_a",)
+
+
+def test_message_that_fits_too_many_names_none() -> None:
+    episodes = [f"ep_{number}" for number in range(40 * MAX_NAMED_BY_MESSAGE)]
+    wanted = Payload(episodes[0]).message(2)
+    mark = ScriptedMark(says(Presence.DETECTED, message=wanted, message_bits=2))
+    assert find_marks(SOUND, [mark], episodes).named == ()
+
+
+def test_public_form_of_a_finding_has_no_score() -> None:
+    (layer,) = find_marks(SOUND, [ScriptedMark(says(Presence.DETECTED, score=0.93))], []).layers
+    assert set(layer.to_dict()) == {"layer", "presence", "episode_id"}
+
+
+@pytest.fixture(scope="module")
+def news() -> Fingerprint:
+    return fingerprint(reading("news"), SAMPLE_RATE)
+
+
+def test_recoded_copy_agrees(news: Fingerprint) -> None:
+    copy = recoded(reading("news"), SAMPLE_RATE, codec="libmp3lame", bit_rate=32_000)
+    assert compare_sound(fingerprint(copy, SAMPLE_RATE), news.to_bytes()) is Agreement.AGREES
+
+
+def test_excerpt_agrees(news: Fingerprint) -> None:
+    part = reading("news")[7 * SAMPLE_RATE + 123 : 19 * SAMPLE_RATE]
+    assert compare_sound(fingerprint(part, SAMPLE_RATE), news.to_bytes()) is Agreement.AGREES
+
+
+def test_slightly_faster_copy_is_not_taken_for_other_speech(news: Fingerprint) -> None:
+    samples = reading("news")
+    faster = np.interp(np.arange(0, len(samples) - 1, 1.01), np.arange(len(samples)), samples).astype(np.float32)
+    assert compare_sound(fingerprint(faster, SAMPLE_RATE), news.to_bytes()) is not Agreement.DISAGREES
+
+
+def test_other_speech_by_the_same_voice_disagrees(news: Fingerprint) -> None:
+    story = fingerprint(reading("story"), SAMPLE_RATE)
+    assert compare_sound(story, news.to_bytes()) is Agreement.DISAGREES
+
+
+@pytest.mark.parametrize("seconds", [8, 10, 15])
+@pytest.mark.parametrize("place", [0, 12, 31])
+def test_eight_seconds_of_other_speech_anywhere_are_noticed(news: Fingerprint, seconds: int, place: int) -> None:
+    samples, at = reading("news"), place * SAMPLE_RATE
+    other = reading("story")[3 * SAMPLE_RATE : (3 + seconds) * SAMPLE_RATE]
+    spliced = np.concatenate([samples[:at], other, samples[at:]])
+    assert compare_sound(fingerprint(spliced, SAMPLE_RATE), news.to_bytes()) is Agreement.PARTLY
+
+
+def test_eight_replaced_seconds_are_noticed(news: Fingerprint) -> None:
+    samples = reading("news").copy()
+    samples[12 * SAMPLE_RATE : 20 * SAMPLE_RATE] = reading("story")[3 * SAMPLE_RATE : 11 * SAMPLE_RATE]
+    assert compare_sound(fingerprint(samples, SAMPLE_RATE), news.to_bytes()) is Agreement.PARTLY
+
+
+def test_left_out_passage_still_agrees(news: Fingerprint) -> None:
+    samples = reading("news")
+    shortened = np.concatenate([samples[: 8 * SAMPLE_RATE], samples[18 * SAMPLE_RATE :]])
+    assert compare_sound(fingerprint(shortened, SAMPLE_RATE), news.to_bytes()) is Agreement.AGREES
+
+
+def test_episode_late_in_a_long_other_sound_is_found(news: Fingerprint) -> None:
+    before = np.random.default_rng(3).bytes(4 * 400)
+    sound = Fingerprint(news.version, news.hop_seconds, before + news.words)
+    assert compare_sound(sound, news.to_bytes()) is Agreement.PARTLY
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 4])
+def test_too_little_sound_is_undecided(news: Fingerprint, seconds: int) -> None:
+    part = fingerprint(reading("news")[: seconds * SAMPLE_RATE], SAMPLE_RATE)
+    assert compare_sound(part, news.to_bytes()) is Agreement.UNDECIDED
+
+
+def test_silence_is_undecided(news: Fingerprint) -> None:
+    silence = fingerprint(np.zeros(60 * RATE, np.float32), RATE)
+    assert compare_sound(silence, news.to_bytes()) is Agreement.UNDECIDED
+
+
+def test_unreadable_stored_fingerprint_is_an_error(news: Fingerprint) -> None:
+    with pytest.raises(AudioError):
+        compare_sound(news, b"not a fingerprint")
+
+
+def test_whole_episodes_are_searched_a_bounded_number_of_times(
+    news: Fingerprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+
+    def count(piece: Fingerprint, reference: Fingerprint) -> Match:
+        if len(reference) == len(episode):
+            searched.append(piece)
+        return compare(piece, reference)
+
+    monkeypatch.setattr(comparison, "compare", count)
+    noise = np.random.default_rng(5).bytes(4 * 20_000)
+    episode = Fingerprint(news.version, news.hop_seconds, noise[: 4 * 1_000] + news.words)
+    mixed = Fingerprint(news.version, news.hop_seconds, news.words + noise)
+    assert compare_sound(mixed, episode.to_bytes()) is Agreement.PARTLY
+    assert 0 < len(searched) <= 2 * comparison.MAX_SEARCHES

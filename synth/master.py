@@ -1,8 +1,9 @@
 """Brings a programme to its loudness without overshoot: one gain, then a true-peak limiter (pure, block by block).
 
 The limiter looks at the waveform between the samples (four-fold oversampling, as ITU-R BS.1770-5 Annex 2 measures it)
-and lowers the gain before a peak arrives: the minimum of the needed gain over a window, then the mean over the same
-window, so that the gain never jumps and is always low enough where it must be.
+and lowers the gain before a peak arrives: the minimum of the needed gain over a window, then the mean over a slightly
+smaller one, so that the gain never jumps and is always low enough where it must be. It works on the highest peak of
+every 32 samples, and the gain runs straight from one such group to the next.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ CEILING_DBTP = -2.0
 TOLERANCE_LU = 0.5  # what a programme may miss its target by
 GOOD_ENOUGH_LU = 0.05  # no further pass below this
 MAX_PASSES = 8  # limiting costs loudness, so the gain is corrected; speech needs two or three passes
-# One period of a voice at 67 Hz: a shorter window would follow single cycles and distort them.
-WINDOW_SECONDS = 0.015
-CONTEXT = 8192  # samples seen on both sides of a block: more than the window and the oversampling filter need
+GROUP = 32  # samples that share one entry of the limiter's gain: 0.7 ms at 44.1 kHz
+# Half of the window over which the gain is lowered. The whole is one period of a voice at 67 Hz: a shorter one would
+# follow single cycles and distort them.
+HALF_WINDOW_SECONDS = 0.0075
 
 
 def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Speech:
@@ -38,11 +40,12 @@ def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: fl
     Raises `AudioError` if the programme is shorter than 0.4 s, silent, or so peaky that both cannot be had.
     """
     loudness = measure_loudness(speech.samples, speech.sample_rate)
+    peaks = _group_peaks(speech.samples, speech.sample_rate)
     gain_db = 0.0
     limited = speech.samples
     for _ in range(MAX_PASSES):
         gain_db += target_lufs - loudness
-        limited = _limit(speech.samples, speech.sample_rate, gain_db, ceiling_dbtp)
+        limited = _limit(speech, peaks, gain_db, ceiling_dbtp)
         loudness = measure_loudness(limited, speech.sample_rate)
         if abs(loudness - target_lufs) <= GOOD_ENOUGH_LU:
             break
@@ -57,35 +60,58 @@ def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: fl
     return replace(speech, samples=limited)
 
 
-def _limit(samples: Samples, sample_rate: int, gain_db: float, ceiling_dbtp: float) -> Samples:
-    """Return `samples` amplified by `gain_db` with true peaks held at `ceiling_dbtp`."""
-    factor = np.float32(10.0 ** (gain_db / 20.0))
-    ceiling = 10.0 ** (ceiling_dbtp / 20.0)
-    limited = np.empty_like(samples)
-    size = BLOCK_SECONDS * sample_rate
+def _group_peaks(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
+    """Return the true peak of every `GROUP` samples, the last group perhaps shorter."""
+    stream = soxr.ResampleStream(sample_rate, OVERSAMPLING * sample_rate, 1, dtype="float32", quality="HQ")
+    size = BLOCK_SECONDS * sample_rate // GROUP * GROUP
+    between: list[NDArray[np.float32]] = []  # peaks of the oversampled waveform, which arrives a little later
+    at: list[NDArray[np.float32]] = []  # peaks of the samples themselves
+    rest = np.zeros(0, dtype=np.float32)
     for start in range(0, len(samples), size):
-        end = min(start + size, len(samples))
-        first = max(start - CONTEXT, 0)
-        block = samples[first : end + CONTEXT] * factor
-        gain = _gain(_true_peaks(block, sample_rate), ceiling, sample_rate)
-        limited[start:end] = (block * gain)[start - first : end - first]
+        block = samples[start : start + size]
+        oversampled = np.concatenate([rest, stream.resample_chunk(block, last=start + size >= len(samples))])
+        whole = len(oversampled) // (OVERSAMPLING * GROUP) * OVERSAMPLING * GROUP
+        between.append(_highest(oversampled[:whole], OVERSAMPLING * GROUP))
+        rest = oversampled[whole:]
+        at.append(_highest(block, GROUP))
+    peaks = np.concatenate(at)
+    seen = np.concatenate([*between, _highest(rest, OVERSAMPLING * GROUP)])[: len(peaks)]
+    peaks[: len(seen)] = np.maximum(peaks[: len(seen)], seen)
+    return peaks.astype(np.float64)
+
+
+def _highest(samples: Samples, group: int) -> NDArray[np.float32]:
+    """Return the highest magnitude of every `group` samples."""
+    starts = np.arange(0, len(samples), group)
+    if not len(starts):
+        return np.zeros(0, dtype=np.float32)
+    highest: NDArray[np.float32] = np.maximum.reduceat(np.abs(samples), starts)
+    return highest
+
+
+def _limit(speech: Speech, peaks: NDArray[np.float64], gain_db: float, ceiling_dbtp: float) -> Samples:
+    """Return the samples amplified by `gain_db` with true peaks held at `ceiling_dbtp`."""
+    factor = 10.0 ** (gain_db / 20.0)
+    ceiling = 10.0 ** (ceiling_dbtp / 20.0)
+    gains = factor * _reduction(peaks * factor, ceiling, speech.sample_rate)
+    centres = (np.arange(len(gains)) + 0.5) * GROUP
+    limited = np.empty_like(speech.samples)
+    size = BLOCK_SECONDS * speech.sample_rate
+    for start in range(0, len(limited), size):
+        end = min(start + size, len(limited))
+        gain = np.interp(np.arange(start, end) + 0.5, centres, gains).astype(np.float32)
+        limited[start:end] = speech.samples[start:end] * gain
     return limited
 
 
-def _true_peaks(block: Samples, sample_rate: int) -> NDArray[np.float64]:
-    """Return for each sample the highest magnitude between it and the next one."""
-    oversampled = soxr.resample(block, sample_rate, OVERSAMPLING * sample_rate, quality="HQ")
-    whole = np.zeros(OVERSAMPLING * len(block), dtype=np.float32)
-    length = min(len(whole), len(oversampled))
-    whole[:length] = np.abs(oversampled[:length])
-    between = whole.reshape(-1, OVERSAMPLING).max(axis=1)
-    peaks: NDArray[np.float64] = np.maximum(between, np.abs(block)).astype(np.float64)
-    return peaks
+def _reduction(peaks: NDArray[np.float64], ceiling: float, sample_rate: int) -> NDArray[np.float64]:
+    """Return the limiter's gain per group, 0..1, smooth and low enough.
 
-
-def _gain(peaks: NDArray[np.float64], ceiling: float, sample_rate: int) -> NDArray[np.float32]:
-    window = round(WINDOW_SECONDS * sample_rate) | 1  # odd, so that it is centred
+    A group's gain and those of its neighbours, between which samples are interpolated, average only minima whose window
+    reaches that group: hence the mean is one group narrower on each side.
+    """
+    half = max(round(HALF_WINDOW_SECONDS * sample_rate / GROUP), 1)
     needed = np.minimum(1.0, ceiling / np.maximum(peaks, ceiling))
-    lowest = minimum_filter1d(needed, size=window, mode="nearest")
-    smooth: NDArray[np.float64] = uniform_filter1d(lowest, size=window, mode="nearest")
-    return smooth.astype(np.float32)
+    lowest = minimum_filter1d(needed, size=2 * half + 1, mode="nearest")
+    smooth: NDArray[np.float64] = uniform_filter1d(lowest, size=2 * half - 1, mode="nearest")
+    return smooth

@@ -132,7 +132,7 @@ class Engine:
             raise ConflictError("this process is a worker already")
         self._leases.claim()
         try:
-            # In a thread of its own, because an application may start us from its event loop, where DBOS would complain.
+            # Aside, because an application may start us from its event loop, where DBOS would complain.
             with ThreadPoolExecutor(max_workers=1) as aside:
                 aside.submit(self._launch, work).result()
         except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from policies.screen import Screener
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
+    from synth.manifest import SoftBindingAlgorithm
     from synth.watermark import Watermark
 
 VERIFY_BURST = 20  # files that one client may have checked at once ...
@@ -97,6 +99,18 @@ def build_marks(settings: Settings) -> Sequence[Watermark]:
         else:
             raise SettingsError(f"no watermark layer is called '{name}'; set ASSAY_MARKS to audioseal and keyed")
     return tuple(marks)
+
+
+def soft_bindings(marks: Sequence[Watermark]) -> dict[str, SoftBindingAlgorithm]:
+    """Name the watermarks for the manifest, with as many bits as the loaded AudioSeal weights carry."""
+    from synth.adapters.audioseal import AudioSealMark
+    from synth.manifest import SOFT_BINDINGS
+
+    named = dict(SOFT_BINDINGS)
+    for mark in marks:
+        if isinstance(mark, AudioSealMark):
+            named[mark.name] = replace(named[mark.name], bits=mark.message_bits)
+    return named
 
 
 def build_credentials_reader(settings: Settings) -> ContentCredentialsReader:
@@ -177,7 +191,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
     from gateway.toolchain import Toolchain, fingerprint_clip
     from synth.adapters.hibari import hibari_catalogue
-    from synth.produce import Producer
+    from synth.produce import Imprint, Producer
 
     log = build_log(settings)
     with migrated_database(settings) as database, database.read() as session:
@@ -191,6 +205,10 @@ def build_toolchain(settings: Settings) -> Toolchain:
         signer=build_signer(settings),
         log_origin=settings.log_origin,
         software_version=software_version(),
+        imprint=Imprint(
+            publisher=settings.organisation, detector_url=f"{settings.public_url.rstrip('/')}/v1/verifications"
+        ),
+        soft_bindings=soft_bindings(marks),
     )
     screener = build_screener(settings)
     return Toolchain(

@@ -164,4 +164,4 @@ def _add(parent: ET.Element, tag: str, content: str | None, **attributes: str) -
 
 
 def _cut(text: str, limit: int) -> str:
-    return text.encode()[:limit].decode("utf-8", "ignore")
+    return text.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore")

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.api.ranges import ByteRange, parse_ranges
 
@@ -30,6 +31,19 @@ class StoredFile:
     size: int  # bytes
     media_type: str
     etag: str  # strong, without quotes
+
+
+class OpenFileResponse(StreamingResponse):
+    """Streams parts of an open file, and closes it also when the listener leaves in the middle."""
+
+    def __init__(self, file: BinaryIO, parts: Iterator[bytes], status: int, headers: dict[str, str], media_type: str):
+        super().__init__(parts, status, headers, media_type)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the parts."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 def is_unchanged(request: Request, etag: str) -> bool:
@@ -71,13 +85,8 @@ def _respond(
         return Response(status_code=status, headers=headers, media_type=file.media_type)
     # Opened here, not in the generator: a missing file must become a problem document, not a broken 200.
     stream = file.open()
-    return StreamingResponse(_read(stream, ranges), status, headers, file.media_type)
-
-
-def _read(stream: BinaryIO, ranges: list[ByteRange]) -> Iterator[bytes]:
-    with stream:
-        for one in ranges:
-            yield from _read_range(stream, one)
+    parts = (chunk for one in ranges for chunk in _read_range(stream, one))
+    return OpenFileResponse(stream, parts, status, headers, file.media_type)
 
 
 def _read_range(stream: BinaryIO, wanted: ByteRange) -> Iterator[bytes]:
@@ -104,10 +113,9 @@ def _respond_multipart(file: StoredFile, ranges: tuple[ByteRange, ...], headers:
     stream = file.open()
 
     def parts() -> Iterator[bytes]:
-        with stream:
-            for head, one in zip(heads, ranges, strict=True):
-                yield head
-                yield from _read_range(stream, one)
-            yield tail
+        for head, one in zip(heads, ranges, strict=True):
+            yield head
+            yield from _read_range(stream, one)
+        yield tail
 
-    return StreamingResponse(parts(), 206, headers, f"multipart/byteranges; boundary={boundary}")
+    return OpenFileResponse(stream, parts(), 206, headers, f"multipart/byteranges; boundary={boundary}")

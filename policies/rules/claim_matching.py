@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from policies.errors import ScreeningError
 from policies.knowledge import ClaimRecord, KnowledgeBase
-from policies.rules.negation import is_negated
+from policies.rules.negation import is_negated, stems
 from policies.rules.stance import vouches
 from policies.sentences import Sentence
 
@@ -23,6 +23,8 @@ _CLAUSE = re.compile(r"[;:—–]\s|,\s|\s(?:because|but|and|so|while|that|which
 _PRONOUN = re.compile(r"^(?:and |but |so )?(?:it|they|this|these|that|those|he|she|its|their)\b", re.IGNORECASE)
 # A correction worded with a negation that the sentence lacks is no sign that the sentence corrects anything.
 _PARITY_DISCOUNT = 0.06
+# "Today we talk about vaccines" is near every claim about vaccines; a weak match must share more than its topic.
+_SHARED_STEMS = 2
 # Cosines closer than this are the same to the encoder.
 _CORRECTS_BY = 0.03
 # A neighbouring sentence this close to a correction answers the claim. Far below the candidate floor: that it stands
@@ -122,6 +124,8 @@ class ClaimIndex:
             cosines = rows[query.text]
             for number in np.unique(self._owners[cosines >= query.floor]):
                 match = self._compare(query.sentence, query.text, int(number), cosines)
+                if match.reach < strong and len(stems(query.text) & stems(match.field)) < _SHARED_STEMS:
+                    continue
                 if query.alone:
                     # What the pronoun sentence says by itself counts: it may correct the claim before it.
                     alone = self._compare(query.sentence, query.alone, int(number), rows[query.alone])

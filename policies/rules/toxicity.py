@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,9 @@ from policies.views import Views
 
 # A window of more characters would not fit the model's 128 tokens, and no listener hears it as one thought.
 MAX_WINDOW_CHARACTERS = 480
+_LONG_WORDS = 14
+_CLAUSE_WORDS = 4
+_CLAUSE = re.compile(r"[;:—–]\s|,\s(?:and |but )?")
 
 _MEANING = {
     "toxicity": "rude or hateful words that drive people away",
@@ -84,10 +88,12 @@ class Toxicity:
         """Score every window in every view and report the smallest that fire."""
         windows = _windows(views.sentences, self._settings.window_sentences)
         readings = [views.readings(window.start, window.end) for window in windows]
-        texts = list(dict.fromkeys(text for listed in readings for _, text in listed))
+        clauses = [_clauses(window, listed) for window, listed in zip(windows, readings, strict=True)]
+        whole = [text for listed in readings for _, text in listed]
+        texts = list(dict.fromkeys(whole + [part for parts in clauses for part in parts]))
         scores = dict(zip(texts, self._model.score(texts), strict=True)) if texts else {}
         candidates: list[_Candidate] = []
-        for window, listed in zip(windows, readings, strict=True):
+        for window, listed, parts in zip(windows, readings, clauses, strict=True):
             context = _context(manuscript, views, window)
             for category in self.categories:
                 value, view = max(
@@ -96,6 +102,10 @@ class Toxicity:
                     default=(0.0, ""),
                 )
                 verdict = self._verdict(category, value)
+                inside = max((scores[part][category] for part in parts), default=0.0)
+                if verdict is Verdict.ALLOW and self._verdict(category, inside) is Verdict.BLOCK:
+                    # A clause alone has lost its context ("nobody should say that ..."), so it is a question, no block.
+                    verdict, value = Verdict.REVIEW, inside
                 if verdict is not Verdict.ALLOW:
                     text = listed[0][1]
                     reported = is_reported(text)
@@ -123,6 +133,16 @@ def _windows(sentences: Sequence[Sentence], width: int) -> list[_Window]:
             if head.segment == tail.segment and (count == 1 or tail.end - head.start <= MAX_WINDOW_CHARACTERS):
                 windows.append(_Window(head.start, tail.end, range(first, last + 1)))
     return windows
+
+
+def _clauses(window: _Window, readings: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the clauses of a long single sentence: a short attack drowns in a long sentence."""
+    if len(window.sentences) > 1 or not readings:
+        return []
+    text = readings[-1][1]
+    if len(text.split()) <= _LONG_WORDS:
+        return []
+    return [part for part in (part.strip() for part in _CLAUSE.split(text)) if len(part.split()) >= _CLAUSE_WORDS]
 
 
 def _context(manuscript: Manuscript, views: Views, window: _Window) -> str:

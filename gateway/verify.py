@@ -31,14 +31,20 @@ from gateway.verification.comparison import compare_sound
 from gateway.verification.excerpts import excerpts
 from gateway.verification.inclusion import prove_release
 from gateway.verification.marks import MarkFindings, find_marks
-from gateway.verification.report import Agreement, Check, Evidence, NamedEpisode, Outcome, Report, conclude
-from gateway.verification.words import describe_credentials, describe_differences
+from gateway.verification.report import Agreement, Check, Evidence, Outcome, Report, conclude
+from gateway.verification.words import (
+    describe_agreement,
+    describe_credentials,
+    describe_differences,
+    describe_episode,
+    describe_marks,
+)
 from synth.containers import Container, sniff
 from synth.credentials import CredentialsDetail, CredentialsReader, CredentialsReport, CredentialsState
 from synth.decode import Decoded, DecodeLimits, decode
 from synth.errors import AudioError, SynthError
 from synth.fingerprint import Fingerprint, fingerprint
-from synth.watermark import Presence, Watermark
+from synth.watermark import Watermark
 
 EXAMINED_RATE = 16_000  # Hz: every layer and the fingerprint listen below 8 kHz
 
@@ -113,7 +119,7 @@ class Verifier:
             size=len(data),
             checked_at=self._clock().astimezone(UTC).isoformat(timespec="seconds"),
             checks=tuple(case.checks),
-            episode=self._describe(episode, case.container) if episode else None,
+            episode=describe_episode(episode, case.container, self._public_url) if episode else None,
             differences=describe_differences(conclusion, episode, case.container, case.sound, case.credentials),
         )
 
@@ -191,21 +197,8 @@ class Verifier:
             return
         case.marks = find_marks(excerpts(case.sound.samples, case.sound.sample_rate), self._marks, released)
         case.identified = case.marks.identified
-        presences = {layer.presence for layer in case.marks.layers}
+        outcome, words = describe_marks(case.marks, any_released=bool(released))
         layers = [layer.to_dict() for layer in case.marks.layers]
-        if case.marks.identified:
-            outcome, words = Outcome.PASS, "A mark was found that names a released episode."
-        elif case.marks.marked:
-            outcome, words = Outcome.PASS, "A mark of synthetic speech was found; by itself it names no episode."
-        elif None in presences or not presences:
-            outcome, words = Outcome.ERROR, "A watermark layer could not be looked for."
-        elif Presence.INCONCLUSIVE in presences:
-            outcome, words = (
-                Outcome.INCONCLUSIVE,
-                "No mark was found, but the sound is too short, quiet or damaged to say.",
-            )
-        else:
-            outcome, words = Outcome.ABSENT, "No mark was found. This does not mean that the sound is not synthetic."
         case.add(4, *add, outcome, words, layers=layers)
 
     def _check_fingerprint(self, case: _Case) -> None:
@@ -221,21 +214,13 @@ class Verifier:
             for episode_id in named:
                 case.agreement[episode_id] = self._compare(heard, episode_id)
         except (GatewayError, SynthError) as error:
+            case.agreement.clear()  # half a comparison supports nothing
             case.add(5, *add, Outcome.ERROR, f"The sound could not be compared: {error}.")
             return
-        agreeing = [episode for episode in named if case.agreement[episode] is Agreement.AGREES]
-        case.identified = case.identified or next((one for one in case.marks.named if one in agreeing), None)
-        sure = set(filter(None, wanted))
-        if agreeing:
-            words = "The sound is that of the episode that was named."
-            case.add(5, *add, Outcome.PASS, words, episode_id=agreeing[0])
-        elif partly := [one for one in named if case.agreement[one] is Agreement.PARTLY]:
-            words = "Part of the sound is that of the episode that was named; the rest is other sound."
-            case.add(5, *add, Outcome.FAIL, words, episode_id=partly[0])
-        elif sure and all(case.agreement[episode] is Agreement.DISAGREES for episode in sure):
-            case.add(5, *add, Outcome.FAIL, "The sound is not that of the episode that was named.")
-        else:
-            case.add(5, *add, Outcome.INCONCLUSIVE, "There is too little to compare the sound with the named episode.")
+        agreeing = [episode for episode in case.marks.named if case.agreement[episode] is Agreement.AGREES]
+        case.identified = case.identified or next(iter(agreeing), None)
+        outcome, words, episode = describe_agreement(case.agreement, sure=set(filter(None, wanted)))
+        case.add(5, *add, outcome, words, **({"episode_id": episode} if episode else {}))
 
     def _compare(self, heard: Fingerprint, episode_id: str) -> Agreement:
         with self._database.read() as session:
@@ -292,18 +277,6 @@ class Verifier:
             case.add(7, *add, Outcome.FAIL, words)
         else:
             case.add(7, *add, Outcome.NOT_APPLICABLE, "No episode was named, so there is no release to look up.")
-
-    def _describe(self, episode: PublicEpisode, container: Container) -> NamedEpisode:
-        alike = [clip for clip in episode.clips if clip.media_type == container.media_type]
-        original = next(iter(alike or episode.clips), None)
-        return NamedEpisode(
-            id=episode.id,
-            title=episode.title,
-            show=episode.show,
-            released_at=episode.released_at.astimezone(UTC).isoformat(timespec="seconds"),
-            manifest_label=original.manifest_label if original else None,
-            url=f"{self._public_url}/v1/episodes/{episode.id}",
-        )
 
 
 def _has_credentials(report: CredentialsReport | None) -> bool:

@@ -62,7 +62,8 @@ def find_marks(sound: Sequence[Excerpt], marks: Sequence[Watermark], released: S
 
 
 def _look(mark: Watermark, sound: Sequence[Excerpt], candidates: Sequence[Payload]) -> LayerFinding:
-    undecided = False
+    longest = max((len(excerpt.samples) for excerpt in sound), default=0)
+    undecided = not sound
     for excerpt in sound:
         try:
             detection = mark.detect(excerpt.samples, excerpt.sample_rate, candidates)
@@ -70,8 +71,9 @@ def _look(mark: Watermark, sound: Sequence[Excerpt], candidates: Sequence[Payloa
             return LayerFinding(mark.name, None, reason=str(error))
         if detection.presence is Presence.DETECTED:
             return _finding(detection, candidates)
-        undecided = undecided or detection.presence is Presence.INCONCLUSIVE
-    return LayerFinding(mark.name, Presence.INCONCLUSIVE if undecided or not sound else Presence.NOT_DETECTED)
+        # A window that was too short to say is answered by the whole that follows it.
+        undecided |= detection.presence is Presence.INCONCLUSIVE and len(excerpt.samples) == longest
+    return LayerFinding(mark.name, Presence.INCONCLUSIVE if undecided else Presence.NOT_DETECTED)
 
 
 def _finding(detection: Detection, candidates: Sequence[Payload]) -> LayerFinding:

@@ -43,8 +43,8 @@ CONCLUSIONS = {
         "otherwise processed on its way, and its credentials no longer hold or are gone."
     ),
     Conclusion.ALTERED: (
-        "The file carries credentials or a mark of an episode released here, but its content was changed afterwards. "
-        "Do not rely on what it says; compare it with the released episode."
+        "The file carries credentials or a mark that were issued here, but its content was changed afterwards. Do not "
+        "rely on what it says; compare it with the released episode."
     ),
     Conclusion.TRANSPLANTED: (
         "A mark or credentials of an episode released here were found on sound that is not that episode's. Somebody "
@@ -85,7 +85,7 @@ class Evidence:
     marked: bool = False  # some layer found its mark
     identified: str | None = None  # released episode that a mark names
     agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
-    logged: bool = False  # the receipts of the exact episode verify
+    logged: bool = False  # the receipts of the episode verify
     released: bool = False  # the exact episode's release stands
 
     def agrees(self, episode_id: str | None) -> Agreement:
@@ -100,7 +100,7 @@ def conclude(evidence: Evidence) -> Conclusion:
     2. Exactly released bytes are genuine only if credentials, log and release all hold.
     3. Credentials of ours around other bytes.
     4. Credentials that are intact on bytes that we did not release.
-    5. A mark that names an episode: sound that agrees, or partly.
+    5. A mark that names an episode: sound that agrees, with the log behind it, or that agrees partly.
     6. A mark alone.
     7. Nothing.
     """
@@ -122,7 +122,7 @@ def conclude(evidence: Evidence) -> Conclusion:
         return Conclusion.UNCONFIRMED
     # 5.
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.AGREES:
-        return Conclusion.RECOVERED_COPY
+        return Conclusion.RECOVERED_COPY if evidence.logged else Conclusion.UNCONFIRMED
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.PARTLY:
         return Conclusion.ALTERED
     # 6. 7.

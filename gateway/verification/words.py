@@ -1,12 +1,17 @@
-"""What the credentials and the differences of a copy mean, in plain words (pure)."""
+"""What credentials, marks and the differences of a copy mean, in plain words (pure)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC
+
 from gateway.releases import EXTENSIONS, PublicEpisode
-from gateway.verification.report import Conclusion, Outcome
+from gateway.verification.marks import MarkFindings
+from gateway.verification.report import Agreement, Conclusion, NamedEpisode, Outcome
 from synth.containers import Container
 from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
 from synth.decode import Decoded
+from synth.watermark import Presence
 
 DURATION_TOLERANCE_SECONDS = 0.25  # codecs pad by up to some thousand samples
 
@@ -39,6 +44,53 @@ _WORDS = {
 def describe_credentials(report: CredentialsReport) -> tuple[Outcome, str]:
     """Return what the check says about credentials."""
     return _OUTCOMES[report.state], _WORDS[report.detail]
+
+
+def describe_marks(found: MarkFindings, *, any_released: bool) -> tuple[Outcome, str]:
+    """Return what the check says about watermarks."""
+    presences = {layer.presence for layer in found.layers}
+    if found.identified:
+        return Outcome.PASS, "A mark was found that names a released episode."
+    if found.marked:
+        return Outcome.PASS, "A mark of synthetic speech was found; by itself it names no episode."
+    if None in presences or not presences:
+        return Outcome.ERROR, "A watermark layer could not be looked for."
+    if not any_released:
+        return Outcome.INCONCLUSIVE, "No episode is released here yet, so there is none whose mark could be found."
+    if Presence.INCONCLUSIVE in presences:
+        return Outcome.INCONCLUSIVE, "No mark was found, but the sound is too short, quiet or damaged to say."
+    return Outcome.ABSENT, "No mark was found. This does not mean that the sound is not synthetic."
+
+
+def describe_agreement(agreement: Mapping[str, Agreement], *, sure: set[str]) -> tuple[Outcome, str, str | None]:
+    """Return what the check says about the fingerprint, and the episode that it speaks of.
+
+    `sure` are the episodes that bytes, an identifying mark or credentials name; others only fit a short message, and
+    need not sound alike.
+    """
+    found = {one: episode for episode, one in reversed(list(agreement.items()))}
+    if Agreement.AGREES in found:
+        return Outcome.PASS, "The sound is that of the episode that was named.", found[Agreement.AGREES]
+    if Agreement.PARTLY in found:
+        words = "Part of the sound is that of the episode that was named; the rest is other sound."
+        return Outcome.FAIL, words, found[Agreement.PARTLY]
+    if sure and all(agreement[episode] is Agreement.DISAGREES for episode in sure):
+        return Outcome.FAIL, "The sound is not that of the episode that was named.", None
+    return Outcome.INCONCLUSIVE, "There is too little to compare the sound with the named episode.", None
+
+
+def describe_episode(episode: PublicEpisode, container: Container, public_url: str) -> NamedEpisode:
+    """Return the episode as the report names it, with the credentials of the rendition that is most like the file."""
+    alike = [clip for clip in episode.clips if clip.media_type == container.media_type]
+    original = next(iter(alike or episode.clips), None)
+    return NamedEpisode(
+        id=episode.id,
+        title=episode.title,
+        show=episode.show,
+        released_at=episode.released_at.astimezone(UTC).isoformat(timespec="seconds"),
+        manifest_label=original.manifest_label if original else None,
+        url=f"{public_url}/v1/episodes/{episode.id}",
+    )
 
 
 def describe_differences(

@@ -163,6 +163,8 @@ def test_receipt_that_no_longer_verifies_takes_away_genuine(tmp_path: Path) -> N
     report = verify(gate, data)
     assert report["conclusion"] == "unconfirmed"
     assert outcomes(report)["audit_log"] == "fail"
+    decoded = decode(data)
+    assert verify(gate, as_mp3(decoded.samples, decoded.sample_rate))["conclusion"] == "unconfirmed"
 
 
 def test_check_that_cannot_run_is_an_error_and_proves_nothing(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ def heard(agreement: Agreement, episode_id: str = OURS) -> tuple[tuple[str, Agre
     return ((episode_id, agreement),)
 
 
+COPY = Evidence(marked=True, identified=OURS, agreement=heard(Agreement.AGREES), logged=True)
+
+
 @pytest.mark.parametrize(
     ("evidence", "conclusion"),
     [
@@ -46,7 +49,8 @@ def heard(agreement: Agreement, episode_id: str = OURS) -> tuple[tuple[str, Agre
         (Evidence(marked=True), Conclusion.MARKED_UNKNOWN),
         (Evidence(marked=True, identified=OURS), Conclusion.MARKED_UNKNOWN),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.UNDECIDED)), Conclusion.MARKED_UNKNOWN),
-        (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.AGREES)), Conclusion.RECOVERED_COPY),
+        (COPY, Conclusion.RECOVERED_COPY),
+        (replace(COPY, logged=False), Conclusion.UNCONFIRMED),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.PARTLY)), Conclusion.ALTERED),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.DISAGREES)), Conclusion.TRANSPLANTED),
         # A fingerprint without a mark names nothing: two readings of one text may sound alike.
@@ -84,9 +88,10 @@ def test_genuine_needs_bytes_credentials_log_and_release(evidence: Evidence) -> 
 
 
 @given(EVIDENCE)
-def test_recovered_copy_needs_a_mark_and_sound_that_agrees(evidence: Evidence) -> None:
+def test_recovered_copy_needs_a_mark_sound_that_agrees_and_the_log(evidence: Evidence) -> None:
     if conclude(evidence) is Conclusion.RECOVERED_COPY:
         assert evidence.agrees(evidence.identified) is Agreement.AGREES
+        assert evidence.logged
 
 
 @given(EVIDENCE, st.sampled_from(["trusted", "logged", "released"]))

@@ -21,10 +21,18 @@ from tests.speech_samples import SAMPLE_RATE, reading, recoded
 RATE = 8_000
 
 
-def test_short_sound_is_examined_whole() -> None:
-    samples = np.zeros(round(WHOLE_SECONDS * RATE), np.float32)
+def test_short_sound_is_searched_whole() -> None:
+    samples = np.zeros(round(WINDOW_SECONDS * RATE), np.float32)
     (only,) = excerpts(samples, RATE)
     assert only.samples is samples
+
+
+def test_window_out_of_the_middle_comes_before_the_whole() -> None:
+    samples = np.zeros(round(WHOLE_SECONDS * RATE), np.float32)
+    window, whole = excerpts(samples, RATE)
+    assert window.start == pytest.approx((WHOLE_SECONDS - WINDOW_SECONDS) / 2)
+    assert len(window.samples) == round(WINDOW_SECONDS * RATE)
+    assert whole.samples is samples
 
 
 def test_long_sound_is_examined_in_spread_windows_of_bounded_length() -> None:
@@ -84,6 +92,15 @@ def test_mark_late_in_the_sound_is_found() -> None:
 def test_one_undecided_window_leaves_the_layer_undecided() -> None:
     (layer,) = find_marks(SOUND, [ScriptedMark(UNSURE, NOTHING)], []).layers
     assert layer.presence is Presence.INCONCLUSIVE
+
+
+def test_window_that_cannot_say_is_answered_by_the_whole() -> None:
+    window_and_whole = [
+        Excerpt(0.0, np.zeros(RATE, np.float32), RATE),
+        Excerpt(0.0, np.zeros(9 * RATE, np.float32), RATE),
+    ]
+    (layer,) = find_marks(window_and_whole, [ScriptedMark(UNSURE, NOTHING)], []).layers
+    assert layer.presence is Presence.NOT_DETECTED
 
 
 def test_layer_that_cannot_look_has_no_presence_and_the_others_still_look() -> None:

@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
-from hypothesis.strategies import integers, sampled_from
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+from hypothesis.strategies import booleans, integers, sampled_from
 from sqlmodel import select
 
 from audit.fsck import fsck
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StorageError
 from gateway.publish import Purpose
 from gateway.submissions import TRANSITIONS, EpisodeApproval, EpisodeReceipt, EpisodeRelease, State, Submission
-from policies.errors import PolicyError
-from synth.errors import SynthError
 from tests.gateway_chain import OTHER_REVIEWER, REVIEWER, SUBMITTER, Chain, build_chain
 
 WORDS = ("Good morning.", "please review", "please block", "please break", "please crackle")
@@ -48,70 +46,78 @@ class Gate(RuleBasedStateMachine):
         self.chain.database.dispose()
         self.folder.cleanup()
 
+    @initialize(target=episodes)
+    def two_to_begin_with(self) -> Any:
+        return multiple(self.submit_words("Good morning."), self.submit_words("please review"))
+
+    @precondition(lambda self: len(self.seen) < 4)  # few episodes go further in the same number of moves
     @rule(target=episodes, words=sampled_from(WORDS))
     def submit(self, words: str) -> str:
-        episode_id = self.chain.submit(words)
-        self.seen[episode_id] = [State.RECEIVED]
-        return episode_id
+        return self.submit_words(words)
+
+    @rule(episode=episodes)
+    def run_the_next_step(self, episode: str) -> None:
+        self.run_step(episode, self.next_step(episode))
+
+    @rule()
+    def run_all_to_rest(self) -> None:
+        for episode in self.seen:
+            for _ in STEPS:
+                self.run_step(episode, self.next_step(episode))
+
+    @rule(person=sampled_from(PEOPLE), approve=booleans())
+    def review_all(self, person: str, approve: bool) -> None:
+        for episode in self.seen:
+            self.claim(episode, person)
+            self.decide(episode, person, approve)
 
     @rule(episode=episodes, step=sampled_from(STEPS))
     def run_any_step(self, episode: str, step: str) -> None:
-        attempt: Any = getattr(self.chain.pipeline, step)
-        self.chain.pipeline._last_try(attempt, episode)
-        self.note(episode)
+        self.run_step(episode, step)
 
-    @rule(episode=episodes)
-    def run_to_rest(self, episode: str) -> None:
-        for _ in range(5):
-            self.chain.pipeline._last_try(getattr(self.chain.pipeline, self.next_step(episode)), episode)
-            self.note(episode)
-
-    @rule(episode=episodes, step=sampled_from(STEPS), late=sampled_from((True, False)))
-    def crash_in_a_step(self, episode: str, step: str, late: bool) -> None:
-        chain, original = self.chain, self.chain.pipeline._commit
+    @rule(episode=episodes, late=booleans(), nth=integers(1, 2))
+    def crash_in_the_next_step(self, episode: str, late: bool, nth: int) -> None:
+        """Die in the nth transaction of the step, before its commit or after it."""
+        chain, original, calls = self.chain, self.chain.pipeline._commit, iter(range(1, 9))
 
         def dying(episode_id: str, expected: State, change: Any) -> str:
+            doomed = next(calls) == nth
+
             def half_done(*arguments: Any) -> None:
                 change(*arguments)
                 raise Crash
 
-            state = original(episode_id, expected, change if late else half_done)
-            if late:
+            state = original(episode_id, expected, half_done if doomed and not late else change)
+            if doomed:
                 raise Crash
             return state
 
         chain.pipeline._commit = dying  # type: ignore[method-assign]
         try:
-            getattr(chain.pipeline, step)(episode)
-        except (Crash, GatewayError, PolicyError, SynthError):  # what a kill leaves is what the invariants look at
+            chain.pipeline._last_try(getattr(chain.pipeline, self.next_step(episode)), episode)
+        except Crash:
             pass
         finally:
             chain.pipeline._commit = original  # type: ignore[method-assign]
         self.note(episode)
 
     @rule(episode=episodes, person=sampled_from(PEOPLE))
-    def claim(self, episode: str, person: str) -> None:
-        self.refusable(self.chain.desk.claim, episode, reviewer=person)
+    def claim_one(self, episode: str, person: str) -> None:
+        self.claim(episode, person)
 
-    @rule(episode=episodes, person=sampled_from(PEOPLE))
-    def approve(self, episode: str, person: str) -> None:
-        self.refusable(self.chain.desk.approve, episode, reviewer=person, reason="Checked.")
-        self.note(episode)
-
-    @rule(episode=episodes, person=sampled_from(PEOPLE))
-    def reject(self, episode: str, person: str) -> None:
-        self.refusable(self.chain.desk.reject, episode, reviewer=person, reason="Not true.")
-        self.note(episode)
+    @rule(episode=episodes, person=sampled_from(PEOPLE), approve=booleans())
+    def decide_one(self, episode: str, person: str, approve: bool) -> None:
+        self.decide(episode, person, approve)
 
     @rule(minutes=integers(1, 20))
     def time_passes(self, minutes: int) -> None:
         self.chain.clock.now += timedelta(minutes=minutes)
 
-    @rule(target=episodes, episode=consumes(episodes))
-    def give_up(self, episode: str) -> Any:
-        self.chain.pipeline.abandon(episode, RuntimeError("the operator gave up"))
-        self.note(episode)
-        return multiple()
+    @rule(episode=episodes, chance=integers(1, 10))
+    def give_up(self, episode: str, chance: int) -> None:
+        if chance == 10:
+            self.chain.pipeline.abandon(episode, StorageError("the operator gave up"))
+            self.note(episode)
 
     @invariant()
     def nothing_is_public_without_evidence(self) -> None:
@@ -157,6 +163,23 @@ class Gate(RuleBasedStateMachine):
         with self.chain.database.read() as session:
             fsck(session, origin=log.origin, verifier=log.verifier).require_sound()
 
+    def submit_words(self, words: str) -> str:
+        episode_id = self.chain.submit(words)
+        self.seen[episode_id] = [State.RECEIVED]
+        return episode_id
+
+    def run_step(self, episode: str, step: str) -> None:
+        self.chain.pipeline._last_try(getattr(self.chain.pipeline, step), episode)
+        self.note(episode)
+
+    def claim(self, episode: str, person: str) -> None:
+        self.refusable(self.chain.desk.claim, episode, reviewer=person)
+
+    def decide(self, episode: str, person: str, approve: bool) -> None:
+        act = self.chain.desk.approve if approve else self.chain.desk.reject
+        self.refusable(act, episode, reviewer=person, reason="Checked.")
+        self.note(episode)
+
     def next_step(self, episode: str) -> str:
         place = ("received", "screened", "produced", "logged", "approved")
         state = self.chain.row(episode).state
@@ -182,8 +205,8 @@ class Gate(RuleBasedStateMachine):
 
 
 Gate.TestCase.settings = settings(
-    max_examples=15,
-    stateful_step_count=25,
+    max_examples=20,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

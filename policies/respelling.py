@@ -18,7 +18,8 @@ _MAX_READINGS = 64  # "1" six times has 64; more readings than that are noise
 _EDGE = re.compile(r"^[^\w@$!|*#+€£¡]+|[^\w@$*#+€£]+$")
 _REPEAT = re.compile(r"(.)\1+")
 _INSERTED = re.compile(r"[-.·_*'’/\\~^,:;+=]+")
-_PLAIN = re.compile(r"[a-z]+(?:['’-][a-z]+)*")
+# Ordinary spelling, contractions included: "who're" hides nothing.
+_PLAIN = re.compile(r"[a-z]+(?:['’](?:s|t|re|ve|ll|d|m))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Screener:
             raise ScreeningError(
                 f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
             )
-        _refuse_impossible_turns(manuscript)
+        _refuse_impossible_text(manuscript)
         views = build_views(manuscript, vocabulary=self._vocabulary)
         findings: list[Finding] = []
         for rule in self._rules:
@@ -98,7 +98,13 @@ def _order(finding: Finding) -> tuple[int, int, int, str, str]:
     )
 
 
-def _refuse_impossible_turns(manuscript: Manuscript) -> None:
+def _refuse_impossible_text(manuscript: Manuscript) -> None:
+    try:
+        manuscript.text.encode()
+    except UnicodeEncodeError as error:
+        raise ScreeningError(
+            f"character {error.start} is half of a surrogate pair, so the text has no UTF-8 form; repair its encoding"
+        ) from error
     for turn in manuscript.turns:
         if not 0 <= turn.start <= turn.end <= len(manuscript.text):
             raise ScreeningError(

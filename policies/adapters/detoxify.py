@@ -20,6 +20,7 @@ from detoxify import Detoxify
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
+from transformers.utils import logging as transformers_logging
 
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
 from policies.errors import ModelUnavailableError
@@ -150,6 +151,7 @@ def _build(folder: Path, state: dict[str, Tensor], classes: Sequence[str], archi
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     buffer.seek(0)
+    transformers_logging.disable_progress_bar()  # a bar per load does not belong into a service's log
     try:
         return Detoxify(checkpoint=buffer, huggingface_config_path=where)
     except Exception as error:

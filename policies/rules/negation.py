@@ -11,12 +11,12 @@ _NEGATION = re.compile(
 )
 # Negations that leave the claim standing: "no doubt that", "they do not tell you that", "do not vaccinate, because".
 _IDLE = re.compile(
-    r"\b(?:not|n['’]t) (?:only|just|merely|simply|necessarily alone)\b"
+    r"(?:\b|(?=n['’]t))(?:not|n['’]t) (?:only|just|merely|simply|necessarily alone)\b"
     r"|\bno (?:doubt|question|wonder|coincidence|surprise|accident|longer|secret(?= that\b|[,:]| to\b)|"
     r"one(?: \w+)? (?:talks?|tells?|mentions?|admits?|wants?|dares?)|matter|other)\b"
     r"|\bnot (?:a|an|by) (?:coincidence|secret|surprise|accident|chance)\b"
     r"|\b(?:cannot|can['’]t|can not|nobody can|no one can) (?:deny|be denied|ignore)\b"
-    r"|\b(?:not|n['’]t|never|refuses? to|nobody|no one|none of them) (?:\w+ ){0,2}?(?:tell|tells|told|say|"
+    r"|(?:\b|(?=n['’]t))(?:not|n['’]t|never|refuses? to|nobody|no one|none of them) (?:\w+ ){0,2}?(?:tell|tells|told|say|"
     r"says|admit|admits|mention|mentions|report|reports|want|wants|know|knows|realise|realize|understand|"
     r"teach|talk|talks|care|cares|acknowledge|discuss|reveal|explain|publish|let|forget|ignore|hide|afraid|"
     r"fooled|wait)\b"

@@ -17,6 +17,10 @@ _STREET = (
 )
 
 
+# Issuers' prefixes with the lengths they use: American Express, Diners, Visa, Mastercard, Discover and UnionPay.
+_CARD = re.compile(r"3[47]\d{13}|3[068]\d{12}|4\d{12}(?:\d{3})?(?:\d{3})?|(?:5[1-5]|2[2-7])\d{14}|6\d{15,18}")
+
+
 def _luhn(digits: str) -> bool:
     """Check a payment card number (ISO/IEC 7812-1, annex B)."""
     total = 0
@@ -28,7 +32,7 @@ def _luhn(digits: str) -> bool:
 
 def _is_card(match: re.Match[str]) -> bool:
     digits = re.sub(r"\D", "", match.group())
-    return 13 <= len(digits) <= 19 and digits[0] in "3456" and len(set(digits)) > 2 and _luhn(digits)
+    return bool(_CARD.fullmatch(digits)) and len(set(digits)) > 2 and _luhn(digits)
 
 
 def _is_iban(match: re.Match[str]) -> bool:
@@ -73,9 +77,9 @@ _DETECTORS: dict[Datum, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]]
     ),
     "phone": (
         re.compile(
-            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"  # +44 20 7946 0958
-            r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|(?:1[ .-])?\d{3}[.-]\d{3}[.-]\d{4}|\d{3} \d{3} \d{4}"  # North America
-            r"|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|07\d{3}[ ]?\d{6}|0\d(?:[ .]\d{2}){4})(?![\w-])"  # United Kingdom, France
+            r"(?<![\w.+-])(?<!\d[ -])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"
+            r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|(?:1[ .-])?\d{3}[.-]\d{3}[.-]\d{4}|\d{3} \d{3} \d{4}"
+            r"|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|07\d{3}[ ]?\d{6}|0\d(?:[ .]\d{2}){4})(?![\w-]|[ -]\d)"
         ),
         _is_phone,
     ),
@@ -101,6 +105,9 @@ _DETECTORS: dict[Datum, tuple[re.Pattern[str], Callable[[re.Match[str]], bool]]]
         _always,
     ),
 }  # fmt: skip
+_ORDER: tuple[Datum, ...] = (
+    "payment_card", "iban", "national_id", "ip_address", "email", "street_address", "phone",
+)  # fmt: skip
 _NAMES: dict[Datum, str] = {
     "email": "an e-mail address",
     "phone": "a telephone number",
@@ -126,7 +133,8 @@ class PersonalData:
         """Search the text as written and as normalised (full-width digits, look-alikes)."""
         findings: list[Finding] = []
         for view in (views.original, *(view for view in views.all[1:2] if view.text != manuscript.text)):
-            for kind in self._settings.kinds:
+            # The kinds with check digits come first: what they recognise is no telephone number.
+            for kind in sorted(self._settings.kinds, key=_ORDER.index):
                 findings += self._search(view, kind, findings)
         return findings
 

@@ -62,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(home=Path(home))
         began = time.perf_counter()
-        with embedded_gate(settings, note=lambda _: None) as gate:
+        with embedded_gate(settings) as gate:
             ready = time.perf_counter() - began
             plain(gate, text)  # warm-up: the first call loads what is loaded lazily
             totals, stages, speaking, encoding, screening = [], defaultdict(list), [], [], []

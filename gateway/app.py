@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.blobs import BlobStore
     from gateway.db import Database
     from gateway.engine import Engine
-    from gateway.pipeline import Pipeline
+    from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
@@ -225,11 +225,11 @@ def build_toolchain(settings: Settings) -> Toolchain:
     )
 
 
-def build_pipeline(toolchain: Toolchain) -> Pipeline:
-    """Build the steps of an episode."""
+def build_pipeline(toolchain: Toolchain, *, progress: Progress | None = None) -> Pipeline:
+    """Build the steps of an episode; `progress` is told how production comes along."""
     from gateway.pipeline import Pipeline
 
-    return Pipeline(toolchain=toolchain)
+    return Pipeline(toolchain=toolchain, progress=progress)
 
 
 def build_engine(settings: Settings, database: Database) -> Engine:

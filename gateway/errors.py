@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from audit.errors import AuditError
 from policies.errors import InvalidPolicyError, ModelUnavailableError, PolicyError
-from synth.errors import AudioError, MarkUnavailableError, ScriptError, SynthError, VoiceError
+from synth.errors import AudioError, MarkUnavailableError, ReadBackError, ScriptError, SynthError, VoiceError
 
 
 class GatewayError(Exception):
@@ -176,6 +176,7 @@ PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (VoiceError, Problem("voice-not-allowed", 422, "The voice cannot be used")),
     (AudioError, Problem("invalid-audio", 422, "The audio cannot be read")),
     (MarkUnavailableError, Problem("mark-unavailable", 503, "A configured watermark cannot be loaded")),
+    (ReadBackError, Problem("read-back-failed", 500, "A layer did not read back from the finished clip")),
     (SynthError, Problem("synthesis-failed", 500, "The clip could not be produced")),
     (InvalidPolicyError, Problem("policy-unusable", 503, "The policy cannot be used")),
     (ModelUnavailableError, Problem("model-unavailable", 503, "A screening model cannot be loaded")),

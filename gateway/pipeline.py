@@ -69,13 +69,15 @@ POLICY_REASON = "The policy found nothing, and approval without a person is swit
 logger = logging.getLogger(__name__)
 
 Change = Callable[[Session, Submission, datetime], None]
+Progress = Callable[[str, str, int, int], None]
 
 
 class Pipeline:
     """Runs the steps for one episode at a time; holds no state, so one instance serves all threads."""
 
-    def __init__(self, *, toolchain: Toolchain) -> None:
+    def __init__(self, *, toolchain: Toolchain, progress: Progress | None = None) -> None:
         self._tools = toolchain
+        self._progress = progress  # told how production comes along: (episode id, stage, parts done, parts in all)
         self._steps = (
             ("screen", self.screen),
             ("produce", self.produce),
@@ -127,6 +129,7 @@ class Pipeline:
             at=self._tools.clock(),
             screening=self._screening(row),
             disclosure=self._tools.settings.disclosure.strip() or None,
+            progress=partial(self._progress, episode_id) if self._progress else None,
         )
         manifests = {}
         for clip in production.clips:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
+import traceback
 from typing import Any
 
-import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,7 +27,7 @@ _SECURITY_HEADERS = {
 }
 _HSTS = "max-age=63072000"  # two years
 
-_logger = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Envelope:
@@ -61,8 +62,9 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            # The id ties the answer to this line; the error's words stay here, they may hold anything.
-            _logger.exception("request.failed", trace_id=trace_id, path=scope["path"], error=type(error).__name__)
+            # The id ties the answer to this line. The frames without the message: it may quote a script.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("request %s to %r failed: %s\n%s", trace_id, scope["path"], type(error).__name__, frames)
             if started:
                 raise  # too late for a problem document: the connection breaks, which the client can notice
             await _send_internal_error(send_with_headers, self._public_url, scope["path"], trace_id)

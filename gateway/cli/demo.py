@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.demochecks import CopyCheck
     from gateway.cli.embedded import EmbeddedGate, Outcome
+    from gateway.cli.following import Follower
     from gateway.settings import Settings
 
 EXAMPLES = Path("examples")
@@ -62,6 +63,7 @@ def demo(context: click.Context, examples: Path, as_json: bool) -> None:
     """
     from gateway.cli.demochecks import check_copies
     from gateway.cli.embedded import embedded_gate, export, local_api_keys
+    from gateway.cli.following import Follower
     from gateway.settings import load_settings
 
     settings = load_settings()
@@ -70,10 +72,12 @@ def demo(context: click.Context, examples: Path, as_json: bool) -> None:
         raise click.UsageError(f"there is no script in {examples}; run this in the repository or name --examples")
     screen = console(stderr=as_json)
     began = time.monotonic()
-    with screen.status("starting") as status, embedded_gate(settings, note=status.update) as gate:
-        screen.print(f"[dim]ready after {time.monotonic() - began:.0f} s; policy {gate.toolchain.screener.policy.id}")
-        status.stop()
-        shown = _take_all(gate, scripts, screen)
+    screen.print("Loading voices, watermarks, models and keys …")
+    follower = Follower()
+    with embedded_gate(settings, progress=follower.stage) as gate:
+        screen.print(f"Ready after {time.monotonic() - began:.0f} s.")
+        with follower.showing(screen):
+            shown = _take_all(gate, scripts, follower)
         folder = settings.home / "demo"
         released = [one for one in shown if one.outcome.submission.state == "released"]
         for one in released:
@@ -107,31 +111,14 @@ def _place(name: str) -> tuple[int, str]:
     return (names.index(name) if name in names else len(names), name)
 
 
-def _take_all(gate: EmbeddedGate, scripts: list[Path], screen: Console) -> list[Shown]:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from gateway.submissions import State
-
-    columns = (
-        SpinnerColumn(finished_text="•"),
-        TextColumn("{task.description:26}"),
-        TextColumn("{task.fields[state]:40}"),
-    )
+def _take_all(gate: EmbeddedGate, scripts: list[Path], follower: Follower) -> list[Shown]:
     shown = []
-    with Progress(*columns, TimeElapsedColumn(), console=screen) as progress:
-        for path in scripts:
-            text = path.read_text(encoding="utf-8")
-            task = progress.add_task(path.stem, total=1, state="received")
-            path_so_far: list[str] = []
-
-            def follow(state: State, task: int = task, seen: list[str] = path_so_far) -> None:
-                seen.append(state.value)
-                progress.update(task, state=" → ".join(seen[-2:]))  # type: ignore[arg-type]  # rich's own id type
-
-            began = time.monotonic()
-            outcome = gate.take(text, on_change=follow)
-            progress.update(task, completed=1)
-            shown.append(Shown(path.stem, text, outcome, time.monotonic() - began))
+    for path in scripts:
+        text = path.read_text(encoding="utf-8")
+        follower.begin(path.stem)
+        began = time.monotonic()
+        outcome = gate.take(text, on_change=follower.state)
+        shown.append(Shown(path.stem, text, outcome, time.monotonic() - began))
     return shown
 
 

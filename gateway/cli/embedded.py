@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.engine import Engine
+    from gateway.pipeline import Progress
     from gateway.settings import Settings
     from gateway.submissions import Clip, State, Submission
     from gateway.toolchain import Toolchain
@@ -95,17 +96,15 @@ def local_api_keys(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def embedded_gate(settings: Settings, *, note: Callable[[str], None]) -> Iterator[EmbeddedGate]:
-    """Build and start the whole gate in this process; `note` is told what is being done."""
+def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> Iterator[EmbeddedGate]:
+    """Build and start the whole gate in this process; `progress` is told how production comes along."""
     from gateway.app import build_engine, build_pipeline, build_toolchain
 
     prepare(settings)
-    note("loading voices, watermarks, models and keys")
     toolchain = build_toolchain(settings)
     keys = local_api_keys(settings)
     engine = build_engine(settings, toolchain.database)
-    note("starting the worker")
-    engine.start(build_pipeline(toolchain))
+    engine.start(build_pipeline(toolchain, progress=progress))
     try:
         yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
     finally:

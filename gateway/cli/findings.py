@@ -17,7 +17,8 @@ def findings_table(text: str, decision: Mapping[str, Any], *, most: int | None =
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("verdict", "rule", "score", "in the script", "why")
+    table = Table("verdict", "rule", "score", "in the script")
+    table.add_column("why", overflow="fold")  # addresses of evidence must stay whole
     order = {"block": 0, "review": 1, "allow": 2}
     findings = sorted(decision["findings"], key=lambda one: (order[one["verdict"]], -one["score"]))
     if most is not None and len(findings) > most:

@@ -22,6 +22,7 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
     import time
 
     from gateway.cli.embedded import embedded_gate, export
+    from gateway.cli.following import Follower
     from gateway.errors import InvalidRequestError
     from gateway.settings import load_settings
 
@@ -30,9 +31,13 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
     except UnicodeDecodeError as error:
         raise InvalidRequestError(f"{script} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     screen = console(stderr=True)
-    with screen.status("starting") as status, embedded_gate(load_settings(), note=status.update) as gate:
+    settings = load_settings()
+    follower = Follower()
+    with embedded_gate(settings, progress=follower.stage) as gate:
         began = time.monotonic()
-        outcome = gate.take(text, on_change=lambda state: status.update(f"{script.name}: {state.value}"))
+        with follower.showing(screen):
+            follower.begin(script.name)
+            outcome = gate.take(text, on_change=follower.state)
         state = outcome.submission.state
         files = export(gate, outcome, out, stem=script.stem) if state == "released" else []
     seconds = time.monotonic() - began

@@ -144,6 +144,8 @@ def test_unknown_fault_tells_nothing_and_can_be_traced(tmp_path: Path, caplog: p
     assert answer.json()["type"].endswith("/problems/internal-error")
     assert "Quixotic" not in answer.text
     assert answer.json()["trace_id"] == answer.headers["x-trace-id"]
+    assert answer.json()["trace_id"] in caplog.text
+    assert "Quixotic" not in caplog.text
 
 
 def test_database_out_of_reach_is_a_503_with_a_time_to_wait(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class QuickProducer:
         self.calls: list[str] = []
         self._before = before
 
-    def produce(self, script: Script, *, episode_id: str, at: datetime, screening: Any, disclosure: Any) -> Production:
+    def produce(self, script: Script, *, episode_id: str, progress: Any = None, **named: Any) -> Production:
         self.calls.append(episode_id)
         self._before(episode_id)
         if "please crackle" in script.source:

@@ -75,9 +75,11 @@ class Gate(RuleBasedStateMachine):
     def run_any_step(self, episode: str, step: str) -> None:
         self.run_step(episode, step)
 
-    @rule(episode=episodes, late=booleans(), nth=integers(1, 2))
-    def crash_in_the_next_step(self, episode: str, late: bool, nth: int) -> None:
-        """Die in the nth transaction of the step, before its commit or after it."""
+    @rule(episode=episodes, step=sampled_from(STEPS), late=booleans(), nth=integers(1, 2))
+    def crash_on_the_way(self, episode: str, step: str, late: bool, nth: int) -> None:
+        """Go as far as a step, and die in its nth transaction, before its commit or after it."""
+        while self.next_step(episode) in STEPS[: STEPS.index(step)]:
+            self.run_step(episode, self.next_step(episode))
         chain, original, calls = self.chain, self.chain.pipeline._commit, iter(range(1, 9))
 
         def dying(episode_id: str, expected: State, change: Any) -> str:

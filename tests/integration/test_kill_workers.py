@@ -138,5 +138,5 @@ def test_worker_killed_on_the_other_paths_costs_nothing(home: Path) -> None:
     chain = build_chain(home)
     ends = Counter(row.state for row in rows_of(chain))
     assert ends == {State.BLOCKED: 2, State.AWAITING_REVIEW: 2, State.FAILED: 2}
-    assert {row.failure for row in rows_of(chain) if row.failure} == {"synthesis-failed", "screening-failed"}
+    assert {row.failure for row in rows_of(chain) if row.failure} == {"read-back-failed", "screening-failed"}
     chain.database.dispose()

@@ -184,7 +184,7 @@ def test_steps_out_of_order_do_nothing(chain: Chain) -> None:
 
 @pytest.mark.parametrize(
     ("words", "reason", "during"),
-    [("please break", "screening-failed", "received"), ("please crackle", "synthesis-failed", "screened")],
+    [("please break", "screening-failed", "received"), ("please crackle", "read-back-failed", "screened")],
 )
 def test_step_that_cannot_be_done_fails_with_its_reason(chain: Chain, words: str, reason: str, during: str) -> None:
     episode_id = chain.submit(words)

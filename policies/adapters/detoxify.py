@@ -151,7 +151,8 @@ def _build(folder: Path, state: dict[str, Tensor], classes: Sequence[str], archi
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     buffer.seek(0)
-    transformers_logging.disable_progress_bar()  # a bar per load does not belong into a service's log
+    # A bar per load does not belong into a service's log; transformers leaves this function untyped.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return Detoxify(checkpoint=buffer, huggingface_config_path=where)
     except Exception as error:

@@ -42,6 +42,7 @@ REJECTION = _any(
     r"websites?|influencers?|memes?|lies?|everything|whoever|nonsense)",
     r"beware of|scammers?|dangerous advice|harmful advice|bad advice|lies about|a lie|lie that|"
     r"lies? (?:spread|told) (?:by|online|about)",
+    r"(?:is|are|was|were) (?:pure |a pure |an? )?inventions?|exposed as|exaggerat\w+",
     r"too good to be true|(?:say|says|show|shows|showed|prove|proves|suggest|suggests) (?:otherwise|"
     r"the opposite)|the opposite is true",
     r"forger(?:y|ies)|forged|pretend(?:s|ed|ing)? (?:to|that)|withdr(?:ew|awn?|awing)|struck off|lost (?:his|"
@@ -189,7 +190,7 @@ COUNTERFACTUAL = re.compile(
 )
 SHORT_NO = re.compile(
     r"^[\"'“‘]?(?:well, |oh, |and |but |sorry, |actually, )?"
-    r"(?:no\b|nope\b|wrong\b|false\b|not (?:true|so|at all|really|quite|even close)|"
+    r"(?:no\b|nope\b|wrong\b|false\b|not (?!only\b|just\b|to mention\b|long\b|far\b)\w+|"
     r"nonsense\b|rubbish\b|of course not|absolutely not|"
     r"(?:it|that|this)(?: is|'s| was) (?:simply |just |plain |utterly |completely )?(?:not|un|false|wrong|"
     r"a myth|a hoax|nonsense|rubbish|a lie)|"

@@ -31,7 +31,8 @@ _PATTERNS = tuple(
         r"\b(?:vaccines?|jabs?|(?:the|these|those|covid|flu|booster) shots?|vaccinations?|"
         r"mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|"
         r"sterili[sz]es?|kills?|killed|killing) ",
-        r"\b(?:stop taking|throw away|throw out|quit|replace) your (?:\w+ ){0,2}?(?:insulin|medication|"
+        r"\b(?:stop taking|throw away|throw out|quit|replace|flush|dump|ditch) (?:your|the|those|these) (?:\w+ ){0,2}?"
+        r"(?:insulin|medication|"
         r"medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
         r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|"
         r"switched|hacked|fraudulent)\b",

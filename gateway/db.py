@@ -74,10 +74,6 @@ class Database:
         with _reachable(), Session(self.reader, expire_on_commit=False) as session:
             yield session  # closing it rolls back; the rows that were read stay usable
 
-    def sessions(self) -> Session:
-        """Return a session for a caller that commits by itself; prefer `write` and `read`."""
-        return Session(self.writer, expire_on_commit=False)
-
     def dispose(self) -> None:
         """Close every connection."""
         self.writer.dispose()

@@ -239,6 +239,15 @@ def build_engine(settings: Settings, database: Database) -> Engine:
     return Engine(settings=settings, database=database, clock=utc_now)
 
 
+def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | None = None) -> None:
+    """Make this process a worker, after tidying what crashes of earlier ones left in the blob store.
+
+    Raises `ConflictError` if another worker already serves this SQLite file.
+    """
+    toolchain.blobs.sweep()
+    engine.start(build_pipeline(toolchain, progress=progress))
+
+
 def build_verifier(settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark]) -> Verifier:
     """Build the verifier of this installation's files."""
     from gateway.verify import Verifier
@@ -274,7 +283,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if with_worker:
-            engine.start(build_pipeline(toolchain))
+            start_worker(engine, toolchain)
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,14 +98,17 @@ def local_api_keys(settings: Settings) -> dict[str, str]:
 @contextmanager
 def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> Iterator[EmbeddedGate]:
     """Build and start the whole gate in this process; `progress` is told how production comes along."""
-    from gateway.app import build_engine, build_pipeline, build_toolchain
+    from gateway.app import build_engine, build_toolchain, start_worker
+    from gateway.errors import ConflictError
 
     prepare(settings)
     toolchain = build_toolchain(settings)
     keys = local_api_keys(settings)
     engine = build_engine(settings, toolchain.database)
-    engine.start(build_pipeline(toolchain, progress=progress))
     try:
+        # A service that already works on this SQLite file makes the episodes just as well; then we only wait for it.
+        with suppress(ConflictError):
+            start_worker(engine, toolchain, progress=progress)
         yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
     finally:
         engine.stop()

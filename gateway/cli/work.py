@@ -13,7 +13,7 @@ def work() -> None:
     import signal
     import threading
 
-    from gateway.app import build_engine, build_pipeline, build_toolchain
+    from gateway.app import build_engine, build_toolchain, start_worker
     from gateway.cli.journal import start_journal
     from gateway.settings import load_settings
 
@@ -24,7 +24,7 @@ def work() -> None:
         signal.signal(number, lambda *_: stop.set())
     toolchain = build_toolchain(settings)
     engine = build_engine(settings, toolchain.database)
-    engine.start(build_pipeline(toolchain))
+    start_worker(engine, toolchain)
     click.echo("worker ready", err=True)
     try:
         stop.wait()

@@ -57,11 +57,13 @@ lint: setup-dev ## ruff, mypy, import contracts, dependency declarations
 bench-pipeline: setup-dev ## seconds and real-time factor per stage of the briefing
 	@$(BIN)/python -m bench.pipeline
 
-train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped)
-	@$(BIN)/python -m synth.training.train --out var/training/audioseal
+train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped); SENTENCES=/path/to/claims.jsonl
+	@$(BIN)/python -m synth.training.train --out var/training/audioseal $(if $(SENTENCES),--sentences "$(SENTENCES)")
 
 train-toxicity: setup ## train the toxicity head; DATA=/path/to/moderation/data
+	@test -n "$(DATA)" || { echo "name the folder with the data: make train-toxicity DATA=/path/to/moderation"; exit 1; }
 	@$(BIN)/python -m policies.training.toxicity --data "$(DATA)" --out policies/weights/toxicity
+	@$(BIN)/python -m policies.training.card --weights policies/weights/toxicity --data "$(DATA)"
 
 clean: ## remove the environment and everything under var/
 	rm -rf $(VENV) var

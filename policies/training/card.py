@@ -86,8 +86,8 @@ English only. Labels are opinions of crowd workers on social media, not on spoke
 sexual content have few examples. Weak on slurs alone, on abuse without rude words and on misspelled text; the lexicon
 and the views cover part of that. Some reclaimed words and positive mentions of groups are still scored as attacks.
 HateCheck is not fully unseen: the contrast families were written knowing its functions and how an earlier head scored
-on each, and three of its shortest sentences ("I hate ...") had been seen. None was trained on; thresholds come from
-other data.
+on each, three of its shortest sentences ("I hate ...") had been seen, and of two heads the one that scored better there
+was kept. None was trained on; thresholds come from other data.
 """
 
 [weights]

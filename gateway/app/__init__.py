@@ -1,0 +1,45 @@
+"""The composition root: the only code that names adapters, and the only place where things are put together."""
+
+from gateway.app.parts import (
+    build_blobs,
+    build_credentials_reader,
+    build_engine,
+    build_log,
+    build_marks,
+    build_pipeline,
+    build_screener,
+    build_signer,
+    build_toolchain,
+    build_verifier,
+    inspect_models,
+    migrated_database,
+    open_migrated_database,
+    soft_bindings,
+    software_version,
+    start_worker,
+    utc_now,
+)
+from gateway.app.web import assemble_app, build_backend, create_app
+
+__all__ = [
+    "assemble_app",
+    "build_backend",
+    "build_blobs",
+    "build_credentials_reader",
+    "build_engine",
+    "build_log",
+    "build_marks",
+    "build_pipeline",
+    "build_screener",
+    "build_signer",
+    "build_toolchain",
+    "build_verifier",
+    "create_app",
+    "inspect_models",
+    "migrated_database",
+    "open_migrated_database",
+    "soft_bindings",
+    "software_version",
+    "start_worker",
+    "utc_now",
+]

@@ -1,0 +1,105 @@
+"""The HTTP service around a toolchain; the engine starts and stops with the application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from gateway.app.parts import build_engine, build_toolchain, build_verifier, software_version, start_worker, utc_now
+from gateway.keys import KeyFiles
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from gateway.api.backend import Backend
+    from gateway.engine import Engine
+    from gateway.settings import Settings
+    from gateway.toolchain import Toolchain
+
+VERIFY_BURST = 20  # files that one client may have checked at once ...
+VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
+VERIFY_PLACES = 2  # verifications at a time; each holds an upload and its decoded sound in memory
+
+
+def create_app(settings: Settings, *, with_worker: bool = True) -> FastAPI:
+    """Build the HTTP service; `with_worker` also makes this process take episodes off the queue.
+
+    Everything is built, and has proved itself, when this returns; what is missing raises here, before a port is open.
+    """
+    return assemble_app(build_toolchain(settings), with_worker=with_worker)
+
+
+def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
+    """Put the HTTP service around a toolchain; the engine starts and stops with the application."""
+    from fastapi import FastAPI
+
+    from gateway.api.mount import mount
+
+    settings = toolchain.settings
+    engine = build_engine(settings, toolchain.database)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if with_worker:
+            start_worker(engine, toolchain)
+        try:
+            yield
+        finally:
+            engine.stop()
+            toolchain.database.dispose()
+
+    app = FastAPI(
+        title="Assay",
+        version=software_version(),
+        description="Moderation and provenance gateway for AI-generated audio.",
+        lifespan=lifespan,
+        docs_url=None,  # the interactive pages load scripts from a CDN, which the security headers rightly refuse
+        redoc_url=None,
+    )
+    mount(app, build_backend(toolchain, engine))
+    return app
+
+
+def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
+    """Put together what the routes need."""
+    import time
+    from datetime import timedelta
+
+    from gateway.api import readiness
+    from gateway.api.backend import Backend
+    from gateway.api.places import Places
+    from gateway.api.throttle import Throttle
+    from gateway.auth import Authenticator
+    from gateway.review import ReviewDesk
+
+    settings, database, log = toolchain.settings, toolchain.database, toolchain.log
+    files = KeyFiles(settings.keys)
+
+    def read_keys() -> None:
+        files.log_key()
+        files.watermark_key()
+        files.private("claim-signer.key")
+
+    return Backend(
+        toolchain=toolchain,
+        enqueue=engine.enqueue,
+        authenticator=Authenticator(database=database, clock=utc_now),
+        reviews=ReviewDesk(
+            database=database,
+            log=log,
+            clock=utc_now,
+            lease=timedelta(seconds=settings.review_lease_seconds),
+            enqueue=engine.enqueue,
+        ),
+        verifier=build_verifier(settings, database=database, log=log, marks=toolchain.marks),
+        probes=(
+            readiness.database_probe(database),
+            readiness.log_probe(database, log, settings.published_checkpoint),
+            readiness.keys_probe(read_keys),
+            readiness.policy_probe(lambda: toolchain.screener.policy.digest),
+            readiness.marks_probe(toolchain.marks, settings.marks),
+        ),
+        throttle=Throttle(burst=VERIFY_BURST, interval=VERIFY_INTERVAL_SECONDS, clock=time.monotonic),
+        places=Places(VERIFY_PLACES),
+    )

@@ -159,6 +159,16 @@ class AudioSealMark:
         """Bits that the loaded weights carry: 8 for ours, 16 for the official ones."""
         return self._contract.nbits
 
+    @property
+    def nbits(self) -> int:
+        """Length of the message."""
+        return self._contract.nbits
+
+    @property
+    def gain(self) -> float:
+        """Factor on the generator's output."""
+        return self._contract.gain
+
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return float32 samples of shape (T,) at the same rate with the mark of `payload` added.
 
@@ -188,8 +198,11 @@ class AudioSealMark:
         Raises `AudioError` for samples that are not finite mono float32.
         """
         check_samples(samples, sample_rate)
+        return self.judge(self.windows(samples, sample_rate))
+
+    def judge(self, windows: Windows) -> Detection:
+        """Decide from the windows of one piece of audio; see `detect`."""
         rule = self._decision
-        windows = self.windows(samples, sample_rate)
         if not windows.start:
             return Detection(layer=self.name, presence=Presence.INCONCLUSIVE)
         margins = np.asarray(windows.margin)
@@ -207,11 +220,15 @@ class AudioSealMark:
             score=score,
         )
 
-    def bit_logits(self, samples: Samples, sample_rate: int) -> NDArray[np.float32]:
-        """Mean logit of every bit, most significant first, over all windows that are not quiet; for measurements."""
-        windows = self.windows(samples, sample_rate)
-        empty = np.zeros(self._contract.nbits, np.float32)
-        return np.mean(windows.bits, axis=0).astype(np.float32) if windows.bits else empty
+    def windows(self, samples: Samples, sample_rate: int) -> Windows:
+        """Presence margin and bit logits of every window that is not quiet."""
+        found = Windows([], [], [])
+        for start, batch in self._batches(samples, sample_rate):
+            logits = self._mean_logits(self._contract.to_detector(batch))
+            found.margin.extend((logits[:, 1] - logits[:, 0]).tolist())
+            found.bits.extend(logits[:, 2:].numpy())
+            found.start.extend(start)
+        return found
 
     @torch.inference_mode()
     def _mark(self, samples: Samples, sample_rate: int, bits: Tensor) -> Samples:
@@ -225,16 +242,6 @@ class AudioSealMark:
         out = _resample(mark[0, :length].numpy(), SAMPLE_RATE, sample_rate)[: len(samples)]
         return np.pad(out, (0, len(samples) - len(out)))
 
-    def windows(self, samples: Samples, sample_rate: int) -> Windows:
-        """Presence margin and bit logits of every window that is not quiet."""
-        found = Windows([], [], [])
-        for start, batch in self._batches(samples, sample_rate):
-            logits = self._mean_logits(self._contract.to_detector(batch))
-            found.margin.extend((logits[:, 1] - logits[:, 0]).tolist())
-            found.bits.extend(logits[:, 2:].numpy())
-            found.start.extend(start)
-        return found
-
     @torch.inference_mode()
     def _mean_logits(self, windows: Tensor) -> Tensor:
         """Mean over time of `detector(windows)`, (B, 1, T) to (B, 2 + bits), for T a multiple of the hop.
@@ -242,9 +249,10 @@ class AudioSealMark:
         The detector ends in two linear layers that spread every frame over its samples.  The mean is taken before them,
         which gives the same number in a tenth of the time.
         """
-        encoder, last = self._detector.detector
+        layers: Any = self._detector.detector
+        encoder, last = layers
         spread = encoder.reverse_convolution
-        frame = encoder.model(windows).mean(-1)
+        frame: Tensor = encoder.model(windows).mean(-1)
         return functional.linear(frame @ spread.weight.mean(-1) + spread.bias, last.weight[:, :, 0], last.bias)
 
     def _batches(self, samples: Samples, sample_rate: int) -> Iterator[tuple[list[float], Tensor]]:

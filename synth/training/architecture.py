@@ -217,18 +217,20 @@ def frame_logits(model: AudioSealDetector, audio: Tensor) -> Tensor:
     """Mean of `model.detector(audio)` over every frame: (B, 1, T) to (B, 2 + bits, T / 320), much faster to train."""
     encoder, last = cast(Any, model.detector)
     layers = DETECTOR["n_residual_layers"]
-    hidden = analysis(encoder.model, audio, layers)
+    hidden: Tensor = analysis(encoder.model, audio, layers)
     for layer in encoder.model[2 * layers + 5 :]:
         hidden = layer(hidden)
     spread = encoder.reverse_convolution
     weight = last.weight[:, :, 0] @ spread.weight.mean(-1).T
     bias = last.weight[:, :, 0] @ spread.bias + last.bias
-    return torch.einsum("bcf,jc->bjf", hidden, weight) + bias[:, None]
+    logits: Tensor = torch.einsum("bcf,jc->bjf", hidden, weight) + bias[:, None]
+    return logits
 
 
 def optimiser(model: nn.Module, rate: float) -> torch.optim.Adam:
     """Adam with a twentieth of `rate` for the large filter kernels, whose taps all move one output together."""
-    kernels, others = [], []
+    kernels: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for parameter in model.parameters():
         wide = parameter.ndim == 3 and parameter.shape[-1] >= 64
         (kernels if wide else others).append(parameter)

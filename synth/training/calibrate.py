@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,12 +37,14 @@ def unmarked(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, file
             samples, rate = codecs.mp3(samples, rate, 64)
         elif number % 4 == 2:
             spectrum = np.fft.rfft(samples)
-            spectrum[: int(rng.uniform(100, 800) * 60)] = 0
+            cut = rng.uniform(498, 502) if number % 8 == 2 else rng.uniform(100, 800)  # hardest at the lowest tone
+            spectrum[: int(cut * 60)] = 0
             samples = np.fft.irfft(spectrum, n=samples.size).astype(np.float32)
         elif number % 4 == 3:
             samples, rate = corpus.not_speech(1, 60 * 16_000, rng)[0].numpy(), 16_000
         windows = mark.windows(samples, rate)
-        margins += windows.margin
+        if number % 4 != 2:
+            margins += windows.margin
         bits += windows.bits
         logits = np.asarray(windows.bits)
         pairs += np.abs((logits[1:] + logits[:-1]) / 2).mean(1).tolist()
@@ -49,15 +52,18 @@ def unmarked(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, file
 
 
 def thresholds(evidence: Evidence) -> dict[str, float]:
-    """A window counts above the 99.8 % point of unmarked windows; bits must be 10 % clearer than any unmarked pair."""
+    """A window counts above the 99.8 % point of unmarked ones; bits must be a quarter clearer than any unmarked pair.
+
+    High-passed speech is left out of the first and is the hardest case of the second.
+    """
     return {
         "window_threshold": round(float(np.quantile(evidence.margins, 0.998)), 4),
-        "bit_threshold": round(1.1 * float(evidence.pairs.max()), 4),
+        "bit_threshold": round(1.25 * float(evidence.pairs.max()), 4),
     }
 
 
 @torch.no_grad()
 def centre(model: AudioSealDetector, lean: NDArray[np.float64]) -> None:
     """Subtract the mean logit that unmarked speech gives every bit from the last bias."""
-    last = model.detector[1]
+    last: Any = model.detector[1]
     last.bias[2:] -= torch.from_numpy(lean).to(last.bias.dtype)

@@ -24,13 +24,13 @@ def through(samples: Samples, sample_rate: int, *, codec: str, bit_rate: int, co
         size = stream.codec_context.frame_size or 1152
         for start in range(0, len(samples), size):
             piece = samples[start : start + size]
-            data = (np.clip(piece, -1, 1) * 32_767).astype(np.int16) if layout == "s16" else piece
+            data: Any = (np.clip(piece, -1, 1) * 32_767).astype(np.int16) if layout == "s16" else piece
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data[None]), format=layout, layout="mono")
             frame.sample_rate, frame.pts = sample_rate, start
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     buffer.seek(0)
-    with av.open(buffer) as source:
+    with av.open(buffer, "r") as source:
         resampler = av.AudioResampler(format="fltp", layout="mono")
         rate = int(source.streams.audio[0].rate)
         frames = [part for frame in source.decode(audio=0) for part in resampler.resample(frame)]

@@ -74,10 +74,10 @@ def not_speech(count: int, length: int, rng: np.random.Generator) -> Tensor:
                 root = 55 * 2 ** (rng.integers(0, 36) / 12)
                 for ratio in (1, 2 ** (rng.integers(3, 5) / 12), 2 ** (7 / 12)):
                     for harmonic in range(1, int(rng.integers(2, 12))):
-                        hertz = root * ratio * harmonic
-                        if hertz < 7_500:
+                        pitch = root * ratio * harmonic
+                        if pitch < 7_500:
                             part = time[start : start + step]
-                            wave[start : start + step] += np.sin(2 * np.pi * (hertz * part + rng.random())) / harmonic
+                            wave[start : start + step] += np.sin(2 * np.pi * (pitch * part + rng.random())) / harmonic
                 wave[start : start + step] *= np.exp(-np.arange(len(wave[start : start + step])) / 8_000)
         rows.append(0.1 * wave / max(float(np.sqrt(np.mean(wave**2))), 1e-6))
     return torch.from_numpy(np.stack(rows).astype(np.float32))
@@ -106,7 +106,7 @@ def edit(clips: Tensor, rng: np.random.Generator, strength: float) -> Tensor:
         else:
             noise[row] = 10 ** (-rng.uniform(20, 40) / 20)
             response[row] = 1 / (1 + (hertz / rng.uniform(3_400, 6_000)) ** 20)
-    filtered = torch.fft.irfft(torch.fft.rfft(clips) * response, n=length)
+    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(clips) * response, n=length)
     return filtered + noise * rms * torch.randn_like(clips)
 
 

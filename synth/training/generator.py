@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +25,11 @@ CLIP = 120 * teacher.HOP
 BATCH = 16
 
 
-def tone_levels(model: AudioSealWM, audio: Tensor, message: Tensor) -> Tensor:
+def tone_levels(generator: AudioSealWM, audio: Tensor, message: Tensor) -> Tensor:
     """Amplitudes that the decoder's 50 Hz stage hands to its synthesiser: (B, 1, T) to (B, channels, T / 320)."""
+    model: Any = generator  # audioseal's modules carry no types
     layers = architecture.GENERATOR["n_residual_layers"]
-    hidden = architecture.analysis(model.encoder.model, audio, layers)
+    hidden: Tensor = architecture.analysis(model.encoder.model, audio, layers)
     for layer in model.encoder.model[2 * layers + 5 :]:
         hidden = layer(hidden)
     hidden = model.msg_processor(hidden, message)
@@ -51,8 +53,9 @@ def load(state_file: Path) -> AudioSealWM:
     return model.eval()
 
 
-def start(model: AudioSealWM, sample: Tensor) -> None:
+def start(generator: AudioSealWM, sample: Tensor) -> None:
     """Give the encoder its band filters and the decoder its tones."""
+    model: Any = generator
     layers = architecture.GENERATOR["n_residual_layers"]
     filters = architecture.band_filters()
     architecture.start_analysis(model.encoder.model, sample, layers, filters, slope=1.0, offset=architecture.OFFSET)
@@ -97,7 +100,7 @@ def train(out: Path, cache: Path, *, minutes: float, seed: int = 2, rate: float 
         difference = torch.cat([difference[:, :tones], 0 * difference[:, tones:]], 1)
         loss = (difference.square() * weight).sum() / (wanted.square() * weight).sum()
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         error = 0.98 * error + 0.02 * float(loss.detach())

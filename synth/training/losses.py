@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -39,8 +38,8 @@ def mark_loss(logits: Tensor, message: Tensor, marked: Tensor, weights: Tensor) 
     per_bit = (per_bit * enough[:, None]).sum(0) / enough.sum().clamp_min(1)
     seconds = logits.shape[-1] // SECOND
     cut = seconds * SECOND
-    pieces = logits[:, 2:, :cut].unflatten(-1, (seconds, SECOND)).mean(-1)
-    full = marked[:, :cut].unflatten(-1, (seconds, SECOND)).amin(-1)[:, None]
+    pieces = logits[:, 2:, :cut].reshape(len(logits), -1, seconds, SECOND).mean(-1)
+    full = marked[:, :cut].reshape(len(logits), 1, seconds, SECOND).amin(-1)
     short = functional.binary_cross_entropy_with_logits(
         pieces, target[..., None].expand_as(pieces), weight=full.expand_as(pieces), reduction="sum"
     ) / (full.sum() * message.shape[1]).clamp_min(1)

@@ -15,6 +15,14 @@ from synth.training import architecture, generator, teacher
 
 WINDOW_SECONDS = 2.5
 HOP_SECONDS = 1.25
+LIMITS = {
+    "speech": "one synthetic voice and voices derived from it, English; real voices and other engines not measured",
+    "not_measured": "music under speech, reverberation, re-recording, denoising, neural codecs, listening test",
+    "known_to_fail": "changes of speed or pitch",
+    "false_alarms": "speech cut off sharply at exactly 500 Hz, the lowest tone, can be taken for marked",
+    "reproduction": "trained in several resumed runs while the recipe settled; the recipe repeats the method, not the bytes",
+}
+"""What the numbers do not say; copied into every card."""
 
 
 def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -84,6 +92,7 @@ def export(
         "detector": {"file": "detector.safetensors", "sha256": digests["detector"]},
         "detector.seanet": architecture.DETECTOR,
         "training": training,
+        "limits": LIMITS,
     }
     for name, table in measured.items():
         tables[f"measured.{name}"] = table

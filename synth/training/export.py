@@ -20,7 +20,7 @@ LIMITS = {
     "not_measured": "music under speech, reverberation, re-recording, denoising, neural codecs, listening test",
     "known_to_fail": "changes of speed or pitch",
     "false_alarms": "speech cut off sharply at exactly 500 Hz, the lowest tone, can be taken for marked",
-    "reproduction": "trained in several resumed runs while the recipe settled; the recipe repeats the method, not the bytes",
+    "reproduction": "trained in several runs while the recipe settled; the recipe repeats the method, not the bytes",
 }
 """What the numbers do not say; copied into every card."""
 

@@ -11,7 +11,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check lint bench-pipeline train-audioseal train-toxicity clean
+.PHONY: help setup setup-dev demo test check lint bench-pipeline bench-log train-audioseal train-toxicity clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ lint: setup-dev ## ruff, mypy, import contracts, dependency declarations
 
 bench-pipeline: setup-dev ## seconds and real-time factor per stage of the briefing
 	@$(BIN)/python -m bench.pipeline
+
+bench-log: setup-dev ## appends per second, proofs and fsck of the audit log on both databases
+	@$(BIN)/python -m bench.log_throughput
 
 train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped); SENTENCES=/path/to/claims.jsonl
 	@$(BIN)/python -m synth.training.train --out var/training/audioseal $(if $(SENTENCES),--sentences "$(SENTENCES)")

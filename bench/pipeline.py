@@ -48,7 +48,7 @@ def whole(gate: EmbeddedGate, text: str) -> tuple[float, dict[str, float]]:
     with gate.toolchain.database.read() as session:
         timeline = session.get_one(Timeline, outcome.submission.id)
         stages: dict[str, float] = defaultdict(float)
-        for stage, _, seconds in timeline.timings:
+        for stage, seconds in timeline.timings:
             stages[str(stage)] += float(str(seconds))
     return total, stages
 
@@ -86,7 +86,8 @@ def main() -> None:
     print("| stage | seconds | × real time | share |")
     print("|---|---|---|---|")
     for name, seconds in rows:
-        print(f"| {name} | {seconds:.2f} | {duration / max(seconds, 1e-9):.0f} | {100 * seconds / total:.0f} % |")
+        speed = f"{duration / seconds:.0f}" if seconds >= 0.1 else "> 1000"
+        print(f"| {name} | {seconds:.2f} | {speed} | {100 * seconds / total:.0f} % |")
     print(f"| **whole gate** | {total:.2f} | {duration / total:.1f} | 100 % |")
     base = statistics.median(speaking) + statistics.median(encoding)
     print(f"| plain speech + MP3 | {base:.2f} | {duration / base:.1f} | |")

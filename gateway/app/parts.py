@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import SettingsError
@@ -153,6 +154,13 @@ def build_screener(settings: Settings) -> Screener:
             name="detoxify-original",
         )
     return assemble(Policy.load(settings.policy), toxicity_model=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+
+
+def convert_audioseal(generator: Path, detector: Path) -> Path:
+    """Make pulled official checkpoints into a folder for `audioseal_weights`, beside them; returns the folder."""
+    from synth.adapters.audioseal_official import convert_official
+
+    return convert_official(generator=generator, detector=detector, out=generator.parent / "weights")
 
 
 def inspect_models(settings: Settings) -> list[dict[str, str]]:

@@ -49,7 +49,7 @@ def list_(context: click.Context, as_json: bool) -> None:
 @models.command()
 @click.argument("name")
 def pull(name: str) -> None:
-    """Fetch the official model NAME and check it against its pinned SHA-256."""
+    """Fetch the official model NAME, check it against its pinned SHA-256, and make it ready for use."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from gateway.modelfiles import find_model
@@ -69,3 +69,8 @@ def pull(name: str) -> None:
         paths = pull_model(model, settings.home / "models", progress=progress)
     for path in paths:
         click.echo(path)
+    if model.name == "audioseal":
+        from gateway.app import convert_audioseal
+
+        folder = convert_audioseal(*paths)
+        click.echo(f"To use it, set ASSAY_AUDIOSEAL_WEIGHTS={folder}", err=True)

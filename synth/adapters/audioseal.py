@@ -44,6 +44,18 @@ with warnings.catch_warnings():
         create_generator,
     )
 
+__all__ = [
+    "BUNDLED_WEIGHTS",
+    "AudioSealDetectorConfig",
+    "AudioSealMark",
+    "AudioSealWMConfig",
+    "DecoderConfig",
+    "SEANetConfig",
+    "create_detector",
+    "create_generator",
+]
+"""The builders are passed on, because importing them elsewhere would skip what this module does before it does."""
+
 BUNDLED_WEIGHTS: Final = Path(__file__).resolve().parent.parent / "weights" / "audioseal"
 SAMPLE_RATE: Final = 16_000
 BLOCK_SECONDS: Final = 30

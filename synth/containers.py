@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from synth.mpeg import SEARCHED_BYTES, first_mp3_frame
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -44,7 +46,7 @@ def sniff(data: bytes) -> Container | None:
         return _behind_id3(data)
     # MPEG audio frame: eleven set bits, then a version and a layer that are not the reserved ones.
     is_frame = data[0] == 0xFF and data[1] & 0xE0 == 0xE0 and data[1] & 0x18 != 0x08 and data[1] & 0x06 == 0x02
-    return MP3 if is_frame else None
+    return MP3 if is_frame or first_mp3_frame(data[: 2 * SEARCHED_BYTES]) is not None else None
 
 
 def _behind_id3(data: bytes) -> Container:

@@ -22,7 +22,8 @@ from synth.audio import Samples
 from synth.collect import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Collector, DecodeLimits
 from synth.containers import RF64, sniff
 from synth.errors import AudioError
-from synth.truncation import mp3_frame_bytes, refuse_truncated
+from synth.mpeg import mp3_frame_bytes
+from synth.truncation import refuse_truncated
 
 __all__ = ["DecodeLimits", "Decoded", "decode"]
 

@@ -10,6 +10,7 @@ import struct
 from typing import BinaryIO
 
 from synth.errors import AudioError
+from synth.mpeg import first_mp3_frame, mp3_frame_bytes
 from synth.riff import MAX_CHUNKS, UNKNOWN_SIZE
 
 _OGG_TAIL = 1 << 17  # two pages of the largest size
@@ -17,31 +18,12 @@ _END_OF_STREAM = 0x04
 _PADDING_BYTES = 1 << 16  # zeros that may stand between an ID3 tag and the first frame
 _V1_TAG_BYTES = 128
 
-# ISO/IEC 11172-3 and 13818-3, layer III: kbit/s by index, and Hz by version and index.
-_BIT_RATES = {
-    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-
 
 def refuse_truncated(file: BinaryIO, size: int, media_type: str) -> None:
     """Raise `AudioError` if `file` of `size` bytes does not hold all that its structure announces."""
     check = {"audio/wav": _wav, "audio/mpeg": _mp3, "audio/mp4": _mp4, "audio/ogg": _ogg}.get(media_type)
     if check is not None:
         check(file, size)
-
-
-def mp3_frame_bytes(header: bytes) -> int | None:
-    """Return the length of the layer III frame that begins with these four bytes, or None if none begins here."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0 or header[1] & 0x06 != 0x02:
-        return None
-    version, bit_rate, sample_rate, padding = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
-    if version == 1 or bit_rate in (0, 15) or sample_rate == 3:
-        return None
-    slots = 144 if version == 3 else 72
-    bits = _BIT_RATES[3 if version == 3 else 2][bit_rate] * 1000
-    return slots * bits // _SAMPLE_RATES[version][sample_rate] + padding
 
 
 def _read(file: BinaryIO, place: int, size: int) -> bytes:
@@ -75,6 +57,8 @@ def _mp3(file: BinaryIO, size: int) -> None:
             raise AudioError("the MP3 file is truncated inside its tag")
     head = _read(file, start, _PADDING_BYTES)
     skipped = len(head) - len(head.lstrip(b"\x00"))
+    if header[:3] != b"ID3":
+        skipped = first_mp3_frame(head) or skipped  # a stream that was cut open begins in the middle of a frame
     start, head = start + skipped, head[skipped:]
     length = mp3_frame_bytes(head[:4])
     if length is None:

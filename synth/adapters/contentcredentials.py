@@ -162,11 +162,12 @@ class ContentCredentialsReader:
             return CredentialsReport(CredentialsState.INVALID, CredentialsDetail.UNREADABLE)
         try:
             with reader:
-                return self._judge(
-                    reader.get_validation_state(), reader.get_validation_results(), reader.get_active_manifest()
-                )
-        except C2paError:
+                state, results = reader.get_validation_state(), reader.get_validation_results()
+                manifest = reader.get_active_manifest()
+        except (C2paError, LookupError, ValueError):
+            # The binding raises KeyError where a damaged store names an active manifest that it does not hold.
             return CredentialsReport(CredentialsState.INVALID, CredentialsDetail.UNREADABLE)
+        return self._judge(state, results, manifest)
 
     def _judge(
         self, library_state: str | None, results: Mapping[str, Any] | None, manifest: Mapping[str, Any] | None

@@ -246,6 +246,23 @@ def test_no_single_flipped_bit_leaves_the_clip_trusted(
             assert report == intact
 
 
+@BOTH
+def test_damaged_manifest_is_judged_and_never_an_exception(
+    gate: ContentCredentialsSigner, signed: dict[str, tuple[bytes, bytes]], media_type: str
+) -> None:
+    """Among these, the library finds stores that name an active manifest which they do not hold."""
+    data, store = signed[media_type]
+    intact = gate.read(data, media_type)
+    first = data.index(store)
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        damaged = bytearray(data)
+        for place in random.integers(first, first + len(store), int(random.integers(1, 30))).tolist():
+            damaged[place] = int(random.integers(256))
+        report = gate.read(bytes(damaged), media_type)
+        assert report.state in (INVALID, ABSENT) or report == intact  # padding and box flags change no fact
+
+
 def test_declared_type_does_not_matter_for_reading(
     gate: ContentCredentialsSigner, signed: dict[str, tuple[bytes, bytes]]
 ) -> None:

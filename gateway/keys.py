@@ -80,7 +80,9 @@ class KeyFiles:
 def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: datetime) -> list[str]:
     """Make every key file that is missing and return the names of those made; existing files are never touched."""
     try:
-        files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The folder around the keys holds unpublished scripts, so a new one is its owner's alone as well.
+        files.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise KeyMaterialError(f"cannot make {files.folder} ({error.strerror}); set ASSAY_HOME") from error
     made: list[str] = []

@@ -29,6 +29,13 @@ def test_every_private_key_is_readable_by_its_owner_only(files: KeyFiles) -> Non
         assert stat.S_IMODE(files.path(name).stat().st_mode) == 0o600
 
 
+def test_folders_that_are_made_belong_to_their_owner_alone(tmp_path: Path) -> None:
+    generate_keys(KeyFiles(tmp_path / "home" / "keys"), log_origin="g.example/l", organisation="Example", at=AT)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home", tmp_path / "home" / "keys")] == [
+        0o700
+    ] * 2
+
+
 def test_private_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

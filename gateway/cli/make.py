@@ -25,11 +25,13 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
     from gateway.cli.following import Follower
     from gateway.errors import InvalidRequestError
     from gateway.settings import load_settings
+    from synth.markdown import parse_script
 
     try:
         text = script.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidRequestError(f"{script} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    parse_script(text)  # the gate reads it again; here a mistake is told before anything is loaded
     screen = console(stderr=True)
     settings = load_settings()
     follower = Follower()

@@ -171,3 +171,14 @@ def test_a_script_that_is_not_text_is_refused_before_anything_is_loaded(home: Pa
     assert result.exit_code == Exit.FAILED
     assert "not UTF-8" in result.output
     assert not home.exists()
+
+
+def test_a_script_with_a_mistake_is_refused_with_its_place_before_anything_is_loaded(
+    home: Path, tmp_path: Path
+) -> None:
+    example = (Path(__file__).parents[3] / "examples" / "audiobook-passage.md").read_text()
+    (tmp_path / "script.md").write_text(example + "\n[x](/fonimz/)\n")
+    result = run("make", "script.md")
+    assert result.exit_code == Exit.FAILED
+    assert f"line {example.count(chr(10)) + 2}, column 1" in result.output
+    assert not home.exists()

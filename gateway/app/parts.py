@@ -170,21 +170,21 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
     from synth.adapters.hibari import hibari_catalogue
     from synth.errors import SynthError
 
-    def voices() -> str:
-        return ", ".join(sorted({voice.version for voice in hibari_catalogue().voices.values()}))
+    def voices() -> list[tuple[str, str]]:
+        return [(f"voice {name}", voice.version) for name, voice in sorted(hibari_catalogue().voices.items())]
 
-    def marks() -> str:
-        return ", ".join(f"{mark.name} {mark.version}" for mark in build_marks(settings))
+    def marks() -> list[tuple[str, str]]:
+        return [(f"watermark {mark.name}", mark.version) for mark in build_marks(settings)]
 
-    def screening() -> str:
-        return ", ".join(f"{name} {digest}" for name, digest in build_screener(settings).models)
+    def screening() -> list[tuple[str, str]]:
+        return [(f"screening {name}", digest) for name, digest in build_screener(settings).models]
 
-    rows = []
-    for name, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
+    rows: list[dict[str, str]] = []
+    for kind, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
         try:
-            rows.append({"name": name, "version": load(), "problem": ""})
+            rows += [{"name": name, "version": found, "problem": ""} for name, found in load()]
         except (GatewayError, PolicyError, SynthError) as error:
-            rows.append({"name": name, "version": "", "problem": str(error)})
+            rows.append({"name": kind, "version": "", "problem": str(error)})
     return rows
 
 

@@ -90,3 +90,24 @@ def test_the_installation_is_sound_afterwards(result: dict[str, Any], home: Path
     done = assay(home, "fsck", "--json")
     assert done.returncode == Exit.DONE, done.stdout
     assert json.loads(done.stdout)["releases"] == 2
+
+
+def test_every_model_in_use_is_the_pinned_one(result: dict[str, Any], home: Path) -> None:
+    done = assay(home, "models", "list", "--json")
+    assert done.returncode == Exit.DONE, done.stdout
+    rows = json.loads(done.stdout)["in_use"]
+    assert {row["name"].split()[0] for row in rows} == {"voice", "watermark", "screening"}
+    assert all(row["version"] and not row["problem"] for row in rows)
+
+
+def test_a_home_without_its_watermark_key_makes_nothing(result: dict[str, Any], home: Path) -> None:
+    key = home / "keys" / "watermark.key"
+    hidden = key.rename(key.with_suffix(".hidden"))
+    try:
+        done = assay(home, "models", "list", "--json")
+        assert done.returncode == Exit.FAILED
+        problems = [row["problem"] for row in json.loads(done.stdout)["in_use"] if row["problem"]]
+        assert len(problems) == 1
+        assert "watermark.key is missing" in problems[0]
+    finally:
+        hidden.rename(key)

@@ -4,7 +4,7 @@ WORKDIR /src
 COPY requirements requirements
 RUN python -m venv /opt/assay \
  && /opt/assay/bin/pip install --no-cache-dir --constraint requirements/constraints.txt \
-      --index-url https://download.pytorch.org/whl/cpu torch
+      --extra-index-url https://download.pytorch.org/whl/cpu torch
 COPY pyproject.toml README.md ./
 COPY audit audit
 COPY gateway gateway

@@ -1,8 +1,9 @@
 # Assay. `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
 
 PYTHON      ?= $(shell command -v python3.11 || command -v python3)
-# TORCH=cpu (default) takes torch's CPU build, which is small; TORCH=default takes whatever the package index serves,
-# on Linux the CUDA build of several gigabytes. Where the CPU index cannot be reached the two are the same.
+# TORCH=cpu (default) takes torch's CPU build, which is small: its version ends in +cpu and so wins over the plain one.
+# TORCH=default takes whatever the package index serves, on Linux the CUDA build of several gigabytes. Where the CPU
+# index cannot be reached the two are the same.
 TORCH       ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV        := .venv
@@ -27,7 +28,7 @@ $(VENV)/.ready: pyproject.toml requirements/constraints.txt requirements/models.
 	@$(PYTHON) -m venv $(VENV)
 	@echo "[setup] installing torch ($(TORCH) build)"
 	@if [ "$(TORCH)" = cpu ] && $(PYTHON) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$(TORCH_INDEX)/torch/" >/dev/null 2>&1; \
-	  then $(PIP) --index-url "$(TORCH_INDEX)" torch; \
+	  then $(PIP) --extra-index-url "$(TORCH_INDEX)" torch; \
 	  else $(PIP) torch; fi
 	@echo "[setup] installing Assay and its pinned dependencies"
 	@$(PIP) --editable .

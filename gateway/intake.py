@@ -79,10 +79,6 @@ def submit(
     return row, True
 
 
-def _is_usable(idempotency_key: str) -> bool:
-    return 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY and idempotency_key.isprintable()
-
-
 def _earlier(session: Session, api_key_id: str, idempotency_key: str | None, digest: str) -> Submission | None:
     """Return what this caller sent under this key; raises `IdempotencyConflictError` if it was something else."""
     if idempotency_key is None:

@@ -148,10 +148,7 @@ def examine(evidence: Evidence, *, log: Log, blobs: BlobStore) -> Clearance:
         raise ReleaseRefusedError(f"episode {evidence.episode_id} has no clips; there is nothing to release")
     described = produced.facts.get("clips")
     entries = described if isinstance(described, list) else []
-    logged = sorted(
-        (entry["sha256"], entry["media_type"], entry["size"]) for entry in entries if isinstance(entry, dict)
-    )
-    if logged != [(clip.sha256, clip.media_type, clip.size) for clip in evidence.clips]:
+    if [_as_logged(entry) for entry in entries] != list(evidence.clips):
         raise ReleaseRefusedError("the stored clips are not the ones that the log says were produced")
     # 4.
     digests = [clip.sha256 for clip in evidence.clips]
@@ -217,15 +214,11 @@ def _proven(evidence: Evidence, purpose: Purpose, kind: EventKind, log: Log) -> 
 
 
 def _as_logged(entry: Fact) -> StoredClip | None:
-    """The clip that one entry of `clip.produced` describes; those are logged in the order of their digests."""
+    """The clip that one entry of `clip.produced` describes, None if it describes none; logged in order of digests."""
     match entry:
         case {"sha256": str(sha256), "media_type": str(media_type), "size": int(size)}:
             return StoredClip(sha256, media_type, size)
     return None
-
-
-def _digest(row: Clip) -> str:
-    return row.sha256
 
 
 def _check_bytes(clip: StoredClip, blobs: BlobStore) -> None:

@@ -192,9 +192,3 @@ def load_speech(cache: Path) -> list[NDArray[np.float16]]:
     """Held-out speech at 24 kHz, one array per voice."""
     with np.load(cache) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
-
-
-def seeded() -> None:
-    """One thread and a fixed seed."""
-    torch.set_num_threads(1)
-    torch.manual_seed(0)

@@ -43,6 +43,8 @@ class RemoteModel:
     files: tuple[RemoteFile, ...]
 
 
+# The pins are those that independent public projects use for the same files (and Detoxify's begins its file's name); we
+# had no network to compute them ourselves. A wrong pin fails closed: the file is refused.
 _AUDIOSEAL = "https://huggingface.co/facebook/audioseal/resolve/3c19eba53390776cf2cc9ed5f6c9ac67ce72ecba"
 
 CATALOGUE: tuple[RemoteModel, ...] = (

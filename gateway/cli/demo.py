@@ -150,7 +150,10 @@ def _print_tables(screen: Console, shown: list[Shown], results: list[CopyCheck])
             found = findings_table(one.text, decision, most=FINDINGS_SHOWN)
             found.title = f"Why: {one.name}"
             screen.print(found)
-    checks = Table("file", "what was done to it", "assay verify says", title="A stranger checks the files")
+    checks = Table(title="A stranger checks the files")
+    checks.add_column("file", overflow="fold")
+    for name in ("what was done to it", "assay verify says"):
+        checks.add_column(name)
     for result in results:
         said = f"[green]{result.report.conclusion.value}[/green]"
         if not result.as_expected:
@@ -168,7 +171,8 @@ def _print_next_steps(
     screen.print(f"  feed         {settings.public_url}/feed.xml")
     screen.print(f"  API          {settings.public_url}/openapi.json")
     screen.print(f"  API keys     {settings.keys}/local-api-keys.json")
-    screen.print(f"  check a file curl -F file=@{folder}/morning-briefing.mp3 {settings.public_url}/v1/verifications")
+    address = f"{settings.public_url}/v1/verifications"
+    screen.print(f"  check a file curl -F file=@{folder}/morning-briefing.mp3 {address}", soft_wrap=True)
     for episode_id in waiting:
         url = f"{settings.public_url}/v1/reviews/{episode_id}"
         header = f"-H 'Authorization: Bearer {keys['reviewer']}'"

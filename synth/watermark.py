@@ -52,11 +52,10 @@ class Detection:
 class Watermark(Protocol):
     """An inaudible mark in the sound itself.
 
-    Obligations: `embed` returns as many samples at the same rate, adds nothing to digital
-    silence but a ring-out of at most 60 ms, and is
-    deterministic; `detect` accepts any finite audio of any length with bounded memory; both are safe to call from
-    several threads; errors are `synth.errors.SynthError` only. Construction fails with `MarkUnavailableError` when the
-    weights or the key are not there: a stand-in mark does not exist.
+    Obligations: `embed` returns as many samples at the same rate, adds nothing to digital silence but a ring-out of at
+    most 60 ms, and is deterministic; `detect` accepts any finite audio of any length with bounded memory; both are safe
+    to call from several threads; errors are `synth.errors.SynthError` only. Construction fails with
+    `MarkUnavailableError` when the weights or the key are not there: a stand-in mark does not exist.
     """
 
     @property

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from synth.audio import Samples
+
+LONGEST_EPISODE = 3 * 3600.0  # seconds; what a registry assumes of episodes whose length it is not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,60 @@ class Payload:
         return self.code >> (64 - bits)
 
 
+class Registry(Sequence[Payload]):
+    """The episodes that a mark may stand for, as a search over a million of them wants them; immutable.
+
+    `codes` holds `Payload.code` of every episode, shape (N,), uint64, in the order given; `longest` is the length in
+    seconds of the longest episode: positions beyond it are not searched.
+    """
+
+    def __init__(self, episode_ids: Iterable[str], *, longest: float = LONGEST_EPISODE) -> None:
+        self._ids = tuple(dict.fromkeys(episode_ids))
+        self.codes: NDArray[np.uint64] = np.fromiter(
+            (Payload(episode_id).code for episode_id in self._ids), dtype=np.uint64, count=len(self._ids)
+        )
+        self.longest = longest
+
+    @classmethod
+    def of(cls, candidates: Sequence[Payload]) -> Registry:
+        """Return `candidates` as a registry; one that is a registry already is returned as it is."""
+        return candidates if isinstance(candidates, Registry) else cls(one.episode_id for one in candidates)
+
+    @overload
+    def __getitem__(self, index: int) -> Payload: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Payload]: ...
+
+    def __getitem__(self, index: int | slice) -> Payload | Sequence[Payload]:
+        if isinstance(index, slice):
+            return [Payload(episode_id) for episode_id in self._ids[index]]
+        return Payload(self._ids[index])
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 class Presence(StrEnum):
     """How sure a layer is that its mark is there."""
 
     DETECTED = "detected"  # over the layer's threshold
     INCONCLUSIVE = "inconclusive"  # too short, too quiet or too damaged to say
     NOT_DETECTED = "not_detected"  # nothing found; never means "made by a human"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of the examined audio, and the stretch of an episode that its mark was made for; times in seconds."""
+
+    episode_id: str
+    start: float  # of the examined audio
+    end: float
+    episode_start: float  # of the episode as published
+    episode_end: float
+    rate: float  # factor on all frequencies, relative to the episode as published: 1.06 is a semitone higher
+    tempo: float  # factor on the pace: 1.1 plays ten per cent faster; a plain change of speed has tempo = rate
+    false_match_bound: float  # proven bound on the probability that this passage is a false match
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +98,7 @@ class Detection:
     message: int | None = None  # decoded short message, if the layer carries one
     message_bits: int | None = None
     spans: tuple[tuple[float, float], ...] = ()  # seconds in which the mark was found
+    passages: tuple[Passage, ...] = ()  # from identifying layers: which seconds are which seconds of which episode
     score: float = 0.0  # layer-specific; internal, never shown to the public
     false_match_bound: float | None = None  # proven bound on the probability of a false match, if there is one
 

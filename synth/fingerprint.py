@@ -34,7 +34,7 @@ SILENCE = 1e-8  # mean square of samples (-80 dBFS) below which audio is silent 
 FRAMES_AT_ONCE = 600  # one minute: bounds memory at about 30 MB
 LONG_ENOUGH = 100  # words (10 s) of overlap that are always enough to consider an alignment
 
-AGREEMENT = 0.30  # bit error rate up to which two recordings agree; measured distributions are in docs/watermark.md
+AGREEMENT = 0.30  # bit error rate up to which two recordings agree; measured distributions are in docs/fingerprint.md
 SHORTEST_AGREEMENT = 5.0  # seconds of sounding overlap below which agreement is not claimed
 
 _HEADER = struct.Struct(">4sBHI")  # magic, version, hop in milliseconds, number of words

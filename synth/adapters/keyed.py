@@ -1,81 +1,54 @@
-"""Writes the keyed mark: optimises a gain pattern against the frozen decoder with PyTorch."""
+"""Writes the keyed mark: optimises a field of gains against the frozen decoder with PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 import torch
-from scipy.ndimage import maximum_filter1d
 from torch import Tensor
-from torch.nn.functional import leaky_relu, softplus
+from torch.nn.functional import softplus
 
 from synth.audio import Samples, check_samples
 from synth.errors import AudioError
-from synth.keyed.decoder import SLOPE, VARIANCE_FLOOR
-from synth.keyed.key import Weights, block_words, derive_keys, detector_weights, noise_seed
+from synth.keyed.decoder import FLOOR, PAUSE, TAP, VARIANCE_FLOOR
+from synth.keyed.gains import NODE_FRAMES, NODES, added_signal, node_weights, over_time
+from synth.keyed.key import BANDS, derive_keys, detector_weights, noise_seed
 from synth.keyed.reader import KeyedReader
 from synth.keyed.spectrum import (
     BLOCK,
-    FIRST_BIN,
     FRAME,
+    FRAMES_PER_BLOCK,
     HOP,
-    LAST_BIN,
-    LEVEL,
-    LOG_FLOOR,
+    INNER_FRAMES,
     SAMPLE_RATE,
     SILENCE,
     mel_matrix,
+    spectra,
 )
+from synth.keyed.words import WordBook
 from synth.watermark import Detection, Payload
 
-FADE = 320  # samples (20 ms) over which the added signals of neighbouring blocks cross-fade
-MARGIN = FADE // 2  # samples that a block's added signal reaches beyond the block on either side
-CONTEXT = MARGIN + FRAME // 2  # samples of sound around a block that its spectrum needs
-BASE_PRICE = 0.3  # what a change costs where the band is empty, relative to where it has its mean magnitude
-BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 350 MB of memory
-QUIET_SECONDS = 0.005  # a stretch of digital silence this long stays silent
+BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 150 MB of memory
+ROWS = FRAMES_PER_BLOCK // NODE_FRAMES  # rows of nodes in a block
+FEED_SECONDS = 10
+NOISE_MAGNITUDE = 0.886 * (384**0.5)  # mean magnitude of a Hann-windowed frame of white noise of variance 1
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSettings:
     """How hard a block is marked; together with the decoder they fix the trade between strength and sound."""
 
-    iterations: int = 40
-    tolerance: float = 0.35  # the band's gain stays within 1 ± tolerance
+    iterations: int = 60
+    depth: float = 0.5  # the logarithm of the gain stays within ± this: 4.3 dB
     learning_rate: float = 0.25
     sharpness: float = 30.0  # steepness of the loss around the wanted margin
-    margin: float = 0.1  # logit beyond which a bit is safe
-    thrift: float = 0.5  # weight of the penalty on change, which spares the loudest parts of the band most
-    noise_floor: float = 8.0  # dB, lowest signal-to-noise ratio of the attack inside the loop
-    noise_ceiling: float = 25.0  # dB, highest
-
-
-class TorchDecoder:
-    """The network of `synth.keyed.decoder` with gradients; a test holds the two together."""
-
-    def __init__(self, *, weights: Weights) -> None:
-        self._weights = [torch.from_numpy(matrix.copy()) for matrix in weights]
-        self._mel = torch.from_numpy(mel_matrix())
-        self._window = torch.hann_window(FRAME)
-
-    def __call__(self, blocks: Tensor) -> Tensor:
-        """Return logits of shape (blocks, 16) for sound of shape (blocks, 40000) brought to `LEVEL`."""
-        spectrum = torch.stft(blocks, FRAME, HOP, window=self._window, center=False, return_complex=True)
-        # Not `abs`: its gradient is NaN where a pause leaves subnormal numbers (1e-39) in the spectrum.
-        magnitudes = torch.view_as_real(spectrum[:, FIRST_BIN : LAST_BIN + 1]).square().sum(dim=-1).add(1e-20).sqrt()
-        hidden = _normalise(torch.log(magnitudes.transpose(1, 2) @ self._mel + LOG_FLOOR))
-        for matrix in self._weights:
-            hidden = leaky_relu(_normalise(hidden @ matrix), SLOPE)
-        mean = hidden.mean(dim=1)
-        return mean[:, 0::2] - mean[:, 1::2]
-
-
-def _normalise(values: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(values, dim=1, correction=0, keepdim=True)
-    return (values - mean) * torch.rsqrt(variance + VARIANCE_FLOOR)
+    margin: float = 0.05  # logit beyond which a bit is safe
+    thrift: float = 0.1  # weight of the penalty on change
+    white_noise: tuple[float, float] = (5.0, 25.0)  # dB, range of signal-to-noise ratios of the attack inside the loop
+    shaped_noise: tuple[float, float] = (0.0, 15.0)  # dB, the same for noise with the spectrum of the block itself
 
 
 class KeyedMark:
@@ -85,16 +58,13 @@ class KeyedMark:
     the sound alone: the same input gives the same output.
     """
 
-    def __init__(
-        self,
-        *,
-        key: bytes,
-        rates: tuple[float, ...] = (1.0,),
-        settings: EmbeddingSettings | None = None,
-    ) -> None:
-        self._reader = KeyedReader(key=key, rates=rates)
-        self._keys = derive_keys(key)
-        self._decoder = TorchDecoder(weights=detector_weights(self._keys.detector))
+    def __init__(self, *, key: bytes, older: Sequence[bytes] = (), settings: EmbeddingSettings | None = None) -> None:
+        """Take the key that writes, and the `older` ones whose marks are still read."""
+        self._reader = KeyedReader(key=key, older=older)
+        keys = derive_keys(key)
+        self._noise_key = keys.noise
+        self._book = WordBook(keys=keys)
+        self._decoder = TorchDecoder(torch.from_numpy(detector_weights(keys.detector)))
         self._settings = settings or EmbeddingSettings()
 
     @property
@@ -104,93 +74,188 @@ class KeyedMark:
 
     @property
     def version(self) -> str:
-        """Algorithm version and key epoch, for example "1+0123456789abcdef"."""
+        """Algorithm version and key epoch, for example "2+0123456789abcdef"."""
         return self._reader.version
 
-    def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
+    def detect(
+        self, samples: Samples, sample_rate: int, candidates: Sequence[Payload], likely: Sequence[Payload] = ()
+    ) -> Detection:
         """Look for the mark of one of `candidates`; see `KeyedReader.detect`."""
-        return self._reader.detect(samples, sample_rate, candidates)
+        return self._reader.detect(samples, sample_rate, candidates, likely)
 
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return `samples` with the mark of `payload` in every whole 2.5 s block that is not silent.
 
         Raises `AudioError` for samples that are not finite mono float32, or if the optimiser diverges. The peak rises
-        by at most the added signal and never above full scale, unless the input was already above it.
+        by at most the added signal and never above full scale, unless the input was already above it. Besides input
+        and output about 250 MB are needed, whatever the length.
         """
         check_samples(samples, sample_rate)
-        sound = samples if sample_rate == SAMPLE_RATE else soxr.resample(samples, sample_rate, SAMPLE_RATE)
-        added = self._added_signal(np.asarray(sound, dtype=np.float32), payload)
-        if sample_rate != SAMPLE_RATE:
-            added = soxr.resample(added, SAMPLE_RATE, sample_rate)
-        added = np.pad(added[: len(samples)], (0, max(0, len(samples) - len(added))))
-        if len(samples) == 0:
-            return samples.copy()
-        # Digital silence stays silent: the inverse transform smears a block's signal over up to 64 ms of its pauses.
-        reach = 2 * int(QUIET_SECONDS * sample_rate) + 1
-        audible = maximum_filter1d(np.abs(samples), reach) > 0
-        peak = max(1.0, float(np.abs(samples).max()))
-        marked: Samples = np.clip(samples + added * audible, -peak, peak).astype(np.float32)
-        return marked
+        peak = max(1.0, float(np.abs(samples).max(initial=0.0)))
+        marked = samples.copy()
+        stream = self.stream(sample_rate, payload)
+        done = 0
+        for start in range(0, len(samples), FEED_SECONDS * sample_rate):
+            done = _put(marked, done, stream.push(samples[start : start + FEED_SECONDS * sample_rate]))
+        _put(marked, done, stream.finish())
+        return np.clip(marked, -peak, peak, out=marked)
 
-    def _added_signal(self, sound: Samples, payload: Payload) -> Samples:
-        """Return what is added to `sound` (T,) at 16 kHz."""
-        blocks = len(sound) // BLOCK
-        if blocks == 0:
-            return np.zeros_like(sound)
-        padded = np.pad(sound, CONTEXT)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, BLOCK + 2 * CONTEXT)[::BLOCK][:blocks]
-        level = np.array([np.sqrt(np.mean(np.square(w[CONTEXT:-CONTEXT], dtype=np.float64))) for w in windows])
-        words = block_words(self._keys.words, payload.code, blocks)
-        noise = np.random.Generator(np.random.Philox(key=noise_seed(self._keys.noise, payload.code)))
-        edge = np.minimum(1.0, (np.arange(BLOCK + FADE) + 0.5) / FADE)
-        fade = np.square(np.sin(np.minimum(edge, edge[::-1]) * np.pi / 2))  # neighbours sum to one
-        added = np.zeros_like(padded)
-        audible = np.flatnonzero(level >= SILENCE)
-        for chosen in (audible[i : i + BLOCKS_AT_ONCE] for i in range(0, len(audible), BLOCKS_AT_ONCE)):
-            gain = (LEVEL / level[chosen]).astype(np.float32)[:, None]
-            patterns = self._optimise(windows[chosen] * gain, words[chosen], noise) / gain * fade
-            for block, pattern in zip(chosen, patterns, strict=True):
-                start = CONTEXT - MARGIN + block * BLOCK
-                added[start : start + BLOCK + FADE] += pattern
-        inner: Samples = added[CONTEXT : CONTEXT + len(sound)]
-        return inner
+    def stream(self, sample_rate: int, payload: Payload, *, blocks_at_once: int = BLOCKS_AT_ONCE) -> KeyedStream:
+        """Return a writer that is fed with sound as it is made; `blocks_at_once` trades latency for speed.
 
-    def _optimise(self, windows: Samples, words: np.typing.NDArray[np.int8], noise: np.random.Generator) -> Samples:
-        """Return the signals, shape (blocks, 40320), whose addition makes the decoder read `words`.
+        The latency is `blocks_at_once` blocks. Its output does not depend on how the sound is cut.
+        """
+        return KeyedStream(self._write, sample_rate, payload, blocks_at_once)
 
-        `windows` has shape (blocks, 41344): the blocks at `LEVEL` with `CONTEXT` on either side. Only the gain of the
-        band changes, per bin and frame; phases stay. Every second step meets white noise, so that the margin is real.
+    def _write(self, sound: Samples, blocks: int, first: int, payload: Payload) -> Samples:
+        """Return what is added to `sound`, at 16 kHz: `blocks` blocks and up to 768 samples more, all of which count.
+
+        The first block is number `first` of the programme. Shape of the result: (blocks · 39936 + 768,).
+        """
+        whole = sound[: blocks * BLOCK].reshape(blocks, BLOCK)
+        level = np.sqrt(np.mean(np.square(whole, dtype=np.float64), axis=1))
+        chosen = np.flatnonzero(level >= SILENCE)
+        nodes = np.zeros((blocks, ROWS, NODES), dtype=np.float32)
+        if len(chosen):
+            mel = np.stack([np.abs(spectra(whole[block])) @ mel_matrix() for block in chosen])
+            words = self._book.words(payload.code, first + blocks)[first:][chosen]
+            seeds = [noise_seed(self._noise_key, payload.code, first + int(block)) for block in chosen]
+            random = [np.random.Generator(np.random.Philox(key=seed)) for seed in seeds]
+            nodes[chosen] = self._optimise(mel, words.astype(np.float32), level[chosen].astype(np.float32), random)
+        gains = np.concatenate([over_time(rows, FRAMES_PER_BLOCK) for rows in nodes])
+        needed = blocks * BLOCK + FRAME - HOP
+        return added_signal(np.pad(sound, (0, needed - len(sound))), gains, self._settings.depth)
+
+    def _optimise(self, mel: Samples, words: Samples, level: Samples, random: list[np.random.Generator]) -> Samples:
+        """Return the field at the nodes, shape (blocks, 39, 30), that makes the decoder read the words.
+
+        Works on mel magnitudes (blocks, 153, 50): a gain that is smooth over frequency and time changes them nearly as
+        it changes the sound. Every second step meets noise, so that the margin is real. Blocks do not influence each
+        other.
         """
         settings = self._settings
+        clean, target = torch.from_numpy(mel), torch.from_numpy(words)
+        loudness = torch.from_numpy(level)[:, None, None]
+        noise = torch.from_numpy(NOISE_MAGNITUDE * mel_matrix().sum(axis=0))
         with torch.inference_mode(mode=False), torch.enable_grad():
-            sound = torch.from_numpy(windows)
-            block = sound[:, CONTEXT:-CONTEXT]
-            target = torch.from_numpy(words.astype(np.float32))
-            window = torch.hann_window(FRAME)
-            spectrum = torch.stft(sound, FRAME, HOP, window=window, center=False, return_complex=True)
-            band = spectrum[:, FIRST_BIN : LAST_BIN + 1]
-            pattern = torch.zeros(band.shape, requires_grad=True)
-            magnitude = band.abs()
-            price = magnitude / magnitude.mean(dim=(1, 2), keepdim=True).clamp_min(1e-9) + BASE_PRICE
-            optimiser = torch.optim.Adam([pattern], lr=settings.learning_rate)
-
-            def signal() -> Tensor:
-                change = torch.zeros_like(spectrum)
-                change[:, FIRST_BIN : LAST_BIN + 1] = band * (settings.tolerance * torch.tanh(pattern))
-                return torch.istft(change, FRAME, HOP, window=window, center=True, length=BLOCK + FADE)
-
+            bands = torch.from_numpy(node_weights(np.arange(BANDS, dtype=np.float64)))
+            time = torch.from_numpy(over_time(np.eye(ROWS, dtype=np.float32), INNER_FRAMES))
+            field = torch.zeros((len(random), ROWS, NODES), requires_grad=True)
+            optimiser = torch.optim.Adam([field], lr=settings.learning_rate)
             for step in range(settings.iterations):
-                marked = block + signal()[:, MARGIN:-MARGIN]
+                heard = clean * torch.exp(settings.depth * torch.tanh(time @ field @ bands.T))
                 if step % 2:
-                    ratio = noise.uniform(settings.noise_floor, settings.noise_ceiling, (len(words), 1))
-                    amplitude = (LEVEL * 10 ** (-ratio / 20)).astype(np.float32)
-                    marked = marked + torch.from_numpy(noise.standard_normal(block.shape, np.float32) * amplitude)
-                margin = self._decoder(marked) * target - settings.margin
+                    heard = _noisy(heard, loudness * noise, random, settings)
+                margin = self._decoder(heard) * target - settings.margin
+                # Sums over blocks, means within them: what a block becomes does not depend on its company.
+                loss = softplus(-settings.sharpness * margin).mean(dim=1).sum()
+                cost = torch.tanh(field).square().mean(dim=(1, 2)).sum()
                 optimiser.zero_grad()
-                cost = (torch.tanh(pattern).square() * price).mean()
-                torch.autograd.backward(softplus(-settings.sharpness * margin).mean() + settings.thrift * cost)
+                torch.autograd.backward(loss + settings.thrift * cost)
                 optimiser.step()
-            signals: Samples = signal().detach().numpy()
-            if not np.isfinite(signals).all():
-                raise AudioError("the keyed mark's optimiser diverged on this sound; report it with the script's id")
-            return signals
+            nodes: Samples = field.detach().numpy()
+        if not np.isfinite(nodes).all():
+            raise AudioError("the keyed mark's optimiser diverged on this sound; report it with the script's id")
+        return nodes
+
+
+class TorchDecoder:
+    """The network of `synth.keyed.decoder` with gradients, at the written tempo; a test compares the two."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self._weights = weights
+
+    def __call__(self, mel: Tensor) -> Tensor:
+        """Return logits (blocks, 64) for mel magnitudes (blocks, 153, 50)."""
+        energy = mel.square().sum(dim=2, keepdim=True)
+        mean = energy.mean(dim=1, keepdim=True)
+        counts = energy / (energy + PAUSE * mean)
+        features = _normalised(torch.log(mel + FLOOR * torch.sqrt(mean / BANDS)), counts)
+        both = torch.minimum(counts[:, :-TAP], counts[:, TAP:])
+        outputs = _normalised(torch.cat([features[:, :-TAP], features[:, TAP:]], dim=2) @ self._weights, both)
+        size = (outputs.abs() * both).sum(dim=1) / both.sum(dim=1)
+        return size[:, 0::2] - size[:, 1::2]
+
+
+def _normalised(values: Tensor, counts: Tensor) -> Tensor:
+    share = counts / counts.sum(dim=1, keepdim=True)
+    centred = values - (share * values).sum(dim=1, keepdim=True)
+    return centred * torch.rsqrt((share * centred.square()).sum(dim=1, keepdim=True) + VARIANCE_FLOOR)
+
+
+class KeyedStream:
+    """Feeds sound of any rate, in pieces of any size, through the writer; not for use by several threads."""
+
+    def __init__(self, write: Callable[..., Samples], sample_rate: int, payload: Payload, blocks_at_once: int) -> None:
+        self._write = write
+        self._payload = payload
+        self._at_once = blocks_at_once
+        self._down = _resampler(sample_rate, SAMPLE_RATE)
+        self._up = _resampler(SAMPLE_RATE, sample_rate)
+        self._sound = np.zeros(0, dtype=np.float32)  # at 16 kHz, what is not marked yet
+        self._next = 0  # number of the first block that is not marked yet
+        self._tail = np.zeros(FRAME - HOP, dtype=np.float32)  # what the last block adds beyond its end
+
+    def push(self, samples: Samples) -> Samples:
+        """Take more sound (float32, mono) and return what is to be added, from where the last return ended."""
+        self._sound = np.concatenate([self._sound, self._down(samples, last=False)])
+        parts = [np.zeros(0, dtype=np.float32)]
+        while len(self._sound) >= self._at_once * BLOCK + FRAME - HOP:
+            parts.append(self._up(self._mark(self._at_once), last=False))
+        return np.concatenate(parts)
+
+    def finish(self) -> Samples:
+        """Return what is to be added to the rest; a last block that is not whole carries no mark."""
+        self._sound = np.concatenate([self._sound, self._down(np.zeros(0, dtype=np.float32), last=True)])
+        parts = [np.zeros(0, dtype=np.float32)]
+        while (blocks := min(self._at_once, len(self._sound) // BLOCK)) > 0:
+            parts.append(self._up(self._mark(blocks), last=False))
+        parts.append(self._up(self._tail, last=True))
+        return np.concatenate(parts)
+
+    def _mark(self, blocks: int) -> Samples:
+        """Return what is added to the next `blocks` blocks at 16 kHz, and move on."""
+        own = blocks * BLOCK
+        added = self._write(self._sound[: own + FRAME - HOP], blocks, self._next, self._payload)
+        added[: len(self._tail)] += self._tail
+        self._tail = added[own:].copy()
+        self._sound = self._sound[own:]
+        self._next += blocks
+        return added[:own]
+
+
+def _resampler(source: int, target: int) -> Callable[..., Samples]:
+    """Return a function (samples, last) that resamples a stream piece by piece."""
+    if source == target:
+        return lambda samples, last: samples  # noqa: ARG005
+    stream = soxr.ResampleStream(source, target, 1, dtype="float32")
+    return lambda samples, last: np.asarray(stream.resample_chunk(samples, last=last), dtype=np.float32).reshape(-1)
+
+
+def _put(target: Samples, start: int, added: Samples) -> int:
+    """Add `added` to `target` from `start` on, as far as it reaches, and return where it ended."""
+    stop = min(len(target), start + len(added))
+    target[start:stop] += added[: stop - start]
+    return stop
+
+
+def _noisy(mel: Tensor, magnitude: Tensor, random: list[np.random.Generator], settings: EmbeddingSettings) -> Tensor:
+    """Return mel magnitudes (blocks, frames, 50) after noise at a random level, for each block by its own dice.
+
+    Half of the time it is white, of `magnitude` at 0 dB; otherwise it has the spectrum of the block itself, which is
+    what music, a room and the quantisation of a codec are like.
+    """
+    white, shaped = [], []
+    dice = []
+    for one in random:
+        is_white = one.random() < 0.5
+        decibels = one.uniform(*(settings.white_noise if is_white else settings.shaped_noise))
+        white.append(10 ** (-decibels / 20) if is_white else 0.0)
+        shaped.append(0.0 if is_white else 10 ** (-decibels / 20))
+        dice.append(one.random((2, *mel.shape[1:]), dtype=np.float32))
+    own = mel.detach().square().mean(dim=1, keepdim=True).sqrt()
+    level = torch.tensor(white)[:, None, None] * magnitude + torch.tensor(shaped)[:, None, None] * own
+    size, angle = torch.from_numpy(np.stack(dice)).unbind(dim=1)
+    added = level * (0.6 + 0.8 * size)  # a band holds few bins, so the size of its noise varies
+    # Sound and noise meet in any phase.
+    return (mel.square() + added.square() + 1.4 * (2 * angle - 1) * mel * added).clamp_min(1e-12).sqrt()

@@ -1,72 +1,84 @@
-"""The frozen random network that reads sixteen bits from a block (pure numpy).
+"""The frozen random network that reads 64 bits from a block (pure numpy).
 
-Three bias-free layers applied to every frame alike, each followed by instance normalisation over the block's frames
-and a leaky rectifier; a bit is the difference of two output channels, averaged over the frames. The idea of embedding
-against a frozen random network is that of AWARE (arXiv 2510.17512); the last layer is normalised too, because without
-it every key has a bias of its own.
+1. Frames count by their energy, so that pauses, which any noise fills, say little.
+2. The logarithm of every mel band, over a floor of four fifths of the block's mean level, is brought to mean 0 and
+   variance 1 over the block.
+3. One bias-free random layer looks at two frames at a time; its outputs are brought to mean 0 and variance 1, too.
+4. An output's mean size says whether it is mostly near its mean with a few large values, or evenly spread. A bit is the
+   difference of two outputs.
+
+Because only the distribution over the block counts, and not the order of its frames, a window may begin half a second
+off and still read nearly the same. Embedding against a frozen random network is the idea of AWARE (arXiv 2510.17512);
+this network is shallower, and reads eight times as many bits from the same sound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from synth.keyed.key import BITS, Weights
-from synth.keyed.spectrum import (
-    BLOCK,
-    FRAMES_PER_BLOCK,
-    HOP,
-    LEVEL,
-    LOG_FLOOR,
-    SILENCE,
-    Array,
-    band_magnitudes,
-    mel_matrix,
-)
+from synth.keyed.key import BANDS, BITS, Weights
+from synth.keyed.spectrum import INNER_FRAMES, SILENCE, Array
 
-VARIANCE_FLOOR = 1e-5  # keeps a constant channel finite under normalisation
-SLOPE = 0.2  # of the leaky rectifier for negative values
+TAP = 4  # frames between the two that are looked at together
+FLOOR = 0.8  # of the root mean square of all bands: below it a band is too weak to carry anything
+PAUSE = 0.1  # of the mean energy of the frames: a frame that weak counts half
+VARIANCE_FLOOR = 1e-5  # keeps a constant finite under normalisation
+WINDOWS_AT_ONCE = 16
 
 
 class Decoder:
-    """Reads soft bits from 16 kHz audio; immutable, hence safe to share between threads."""
+    """Reads logits from mel magnitudes; immutable, hence safe to share between threads."""
 
     def __init__(self, *, weights: Weights) -> None:
         self._weights = weights
-        self._mel = mel_matrix()
 
-    def read(self, samples: Array, starts: np.typing.NDArray[np.int64]) -> Array:
-        """Return logits of shape (windows, 16) for blocks from `starts` (in samples, rounded down to a frame).
+    def read(self, mel: Array, starts: Sequence[int], *, tempo: float = 1.0, every: int = 1) -> Array:
+        """Return logits, shape (windows, 64), for windows of `mel` (frames, 50) that begin at frames `starts`.
 
-        A window that is silent or not wholly inside `samples` (16 kHz) has logits 0: it says nothing.
+        `tempo` is how much faster than written the audio plays; `every` looks at every so many frames only. Windows
+        that are silent or reach beyond the audio have logits 0: they say nothing.
         """
         logits = np.zeros((len(starts), BITS), dtype=np.float32)
-        first_frames = starts // HOP
-        begin = first_frames * HOP
-        energy = np.concatenate(([0.0], np.cumsum(np.square(samples, dtype=np.float64))))
-        inside = np.flatnonzero((begin >= 0) & (begin + BLOCK <= len(samples)))
-        level = np.sqrt((energy[begin[inside] + BLOCK] - energy[begin[inside]]).clip(0) / BLOCK)
-        audible = level >= SILENCE
-        chosen, gain = inside[audible], (LEVEL / level[audible]).astype(np.float32)
-        if len(chosen) == 0:
-            return logits
-        mels = band_magnitudes(samples) @ self._mel
-        frames = first_frames[chosen][:, None] + np.arange(FRAMES_PER_BLOCK)
-        logits[chosen] = self._network(np.log(mels[frames] * gain[:, None, None] + np.float32(LOG_FLOOR)))
+        length = round(INNER_FRAMES / tempo)
+        energy = np.einsum("fb,fb->f", mel, mel)
+        running = np.concatenate(([0.0], np.cumsum(energy, dtype=np.float64)))
+        sounding = [
+            row
+            for row, start in enumerate(starts)
+            if 0 <= start <= len(mel) - length
+            and running[start + length] - running[start] >= length * BANDS * SILENCE**2
+        ]
+        tap = max(1, round(TAP / tempo / every))
+        for first in range(0, len(sounding), WINDOWS_AT_ONCE):
+            rows = sounding[first : first + WINDOWS_AT_ONCE]
+            frames = np.array([starts[row] for row in rows])[:, None] + np.arange(0, length, every)
+            logits[rows] = self._windows(mel[frames], energy[frames][:, :, None], tap)
         return logits
 
-    def _network(self, features: Array) -> Array:
-        hidden = _normalise(features)
-        for matrix in self._weights:
-            hidden = _normalise(hidden @ matrix)
-            hidden = np.maximum(hidden, SLOPE * hidden)
-        mean = hidden.mean(axis=1)
-        logits: Array = mean[:, 0::2] - mean[:, 1::2]
+    def _windows(self, mel: Array, energy: Array, tap: int) -> Array:
+        """Return logits (windows, 64) from magnitudes (windows, frames, 50) and frame energies (windows, frames, 1)."""
+        # 1.
+        mean = energy.mean(axis=1, keepdims=True)
+        counts = energy / (energy + PAUSE * mean)
+        # 2.
+        logs = np.log(mel + FLOOR * np.sqrt(mean / BANDS))
+        features = _normalised(logs, counts)
+        # 3.
+        pairs = np.concatenate([features[:, :-tap], features[:, tap:]], axis=2)
+        both = np.minimum(counts[:, :-tap], counts[:, tap:])
+        outputs = _normalised(pairs @ self._weights, both)
+        # 4.
+        size = (np.abs(outputs) * both).sum(axis=1) / both.sum(axis=1)
+        logits: Array = size[:, 0::2] - size[:, 1::2]
         return logits
 
 
-def _normalise(values: Array) -> Array:
-    """Instance normalisation: zero mean and unit variance over axis 1, per window and channel."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    variance = np.einsum("wfc,wfc->wc", centred, centred)[:, None, :] / np.float32(values.shape[1])
+def _normalised(values: Array, counts: Array) -> Array:
+    """Bring every channel of (windows, frames, channels) to weighted mean 0 and variance 1 over its window."""
+    share = counts / counts.sum(axis=1, keepdims=True)
+    centred = values - (share * values).sum(axis=1, keepdims=True)
+    variance = (share * np.square(centred)).sum(axis=1, keepdims=True)
     normalised: Array = centred / np.sqrt(variance + np.float32(VARIANCE_FLOOR))
     return normalised

@@ -2,142 +2,210 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
 from synth.audio import Samples, check_samples
+from synth.keyed import passages as maps
+from synth.keyed.bound import ALPHA, could_decide, false_match_bound
 from synth.keyed.decoder import Decoder
-from synth.keyed.key import BITS, block_words, derive_keys, detector_weights
-from synth.keyed.spectrum import BLOCK, SAMPLE_RATE, Array
-from synth.keyed.statistic import (
-    ALPHA,
-    Alignment,
-    contributions,
-    count_hypotheses,
-    false_match_bound,
-    search,
-    soften,
-    supported,
-    threshold,
-)
-from synth.keyed.tracks import STEP, Heard, Spans, Track, stretches, whole_tracks
-from synth.watermark import Detection, Payload, Presence
+from synth.keyed.hearing import Heard, listen
+from synth.keyed.jitter import edge
+from synth.keyed.key import MarkKeys, derive_keys, detector_weights
+from synth.keyed.search import Alignment, Shelf, Track, count_hypotheses, search
+from synth.keyed.spectrum import BLOCK, SAMPLE_RATE
+from synth.keyed.tracks import stretches
+from synth.keyed.words import WordBook
+from synth.watermark import Detection, Passage, Payload, Presence, Registry
 
 NAME = "keyed"
-WINDOWS_AT_ONCE = 120  # one minute of windows: bounds memory at about 60 MB whatever the length of the audio
-LONGEST_EPISODE = 3 * 3600.0  # seconds; positions beyond it are not searched
-STRETCH_BUDGET = 200_000  # minutes times episodes that are searched one by one: about half a minute of work
-MOST_PIECES = 16  # differently aligned parts of one episode that are looked for in a splice
+VERSION = 2
+# Shares of alpha: the whole registry, the few likely episodes, and the pieces of an episode that was found.
+REGISTRY_SHARE, LIKELY_SHARE, PIECES_SHARE = 0.5, 0.25, 0.25
+AS_PUBLISHED = 1.1  # factor on the z of a recording played as published: other readings must show clearly more
+HALF_AS_CLEAR = 0.5  # of the best z, from which a stretch tells how it was played
+MOST_EPISODES = 8  # of which passages are mapped in one recording
+
+
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """One key: what it listens with, and the words it gives."""
+
+    keys: MarkKeys
+    decoder: Decoder
+    book: WordBook
+
+    @classmethod
+    def of(cls, key: bytes) -> _Epoch:
+        keys = derive_keys(key)
+        return cls(keys, Decoder(weights=detector_weights(keys.detector)), WordBook(keys=keys))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """An episode that was found, by its best alignment."""
+
+    payload: Payload
+    track: Track
+    alignment: Alignment
+    bound: float
 
 
 class KeyedReader:
     """Finds the keyed mark of any candidate episode; immutable, hence safe to share between threads.
 
-    `rates` are the playing speeds to undo (1.0 is as published); each one costs a full pass and a share of the bound.
+    `key` is that of new episodes; marks of `older` keys are still read. Every key costs a full pass, and all share the
+    accepted probability of a false match, `alpha`.
     """
 
-    def __init__(
-        self,
-        *,
-        key: bytes,
-        rates: tuple[float, ...] = (1.0,),
-        longest_episode: float = LONGEST_EPISODE,
-        alpha: float = ALPHA,
-    ) -> None:
-        keys = derive_keys(key)
-        self._word_key = keys.words
-        self._decoder = Decoder(weights=detector_weights(keys.detector))
-        self._rates = rates
-        self._positions = max(1, int(longest_episode * SAMPLE_RATE) // BLOCK)
+    def __init__(self, *, key: bytes, older: Sequence[bytes] = (), alpha: float = ALPHA) -> None:
+        self._epochs = [_Epoch.of(one) for one in dict.fromkeys((key, *older))]
         self._alpha = alpha
         self.name = NAME
-        self.version = f"1+{keys.epoch}"
+        self.version = f"{VERSION}+{self._epochs[0].keys.epoch}"
 
-    def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The names of all keys whose marks are read, newest first."""
+        return tuple(epoch.keys.epoch for epoch in self._epochs)
+
+    def detect(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        candidates: Sequence[Payload],
+        likely: Sequence[Payload] = (),
+        *,
+        jitter: bytes | None = None,
+    ) -> Detection:
         """Look for the mark of one of `candidates` in audio of any length; raise `AudioError` if it is not usable.
 
-        1. Decode windows half a second apart, at every rate.
-        2. Count every alignment that any search below may try; that fixes the threshold.
-        3. Search the whole recording, then its minutes, unless there are too many for the registry's size.
-        4. Look for further parts of the same episode, which a splice puts at other offsets.
-
-        NOT_DETECTED means that no candidate reached the threshold although the audio had enough sound to let one.
+        `likely` are candidates that something else points to, for example a fingerprint: among few, less sound is
+        enough. `jitter` is a digest of the content, for questions from strangers (see `synth.keyed.jitter`).
+        NOT_DETECTED means that no candidate reached the threshold although there was enough sound to let one.
         """
         check_samples(samples, sample_rate)
-        recordings = [self.listen(samples, sample_rate, rate) for rate in self._rates]  # 1.
-        episodes = tuple({candidate.episode_id: candidate for candidate in candidates}.values())
-        whole = whole_tracks(recordings)
-        parts = stretches(whole)
-        if len(parts) * len(episodes) > STRETCH_BUDGET:
-            parts = []
-        hypotheses = count_hypotheses([*whole, *parts], len(episodes), self._positions)  # 2.
-        if hypotheses == 0:
-            return Detection(layer=self.name, presence=Presence.INCONCLUSIVE)
-        needed = threshold(hypotheses, self._alpha)
-        if max(track.reachable for track in whole) < needed:
-            return Detection(layer=self.name, presence=Presence.INCONCLUSIVE)
-        best = self._search(whole, parts, episodes, needed)  # 3.
-        if best is None or best.z < needed:
-            score = best.z if best else 0.0
-            return Detection(layer=self.name, presence=Presence.NOT_DETECTED, score=score)
-        episode = episodes[best.candidate]
+        registry, few = Registry.of(candidates), Registry.of(likely)
+        readings = [self._read(epoch, samples, sample_rate, registry, few, jitter) for epoch in self._epochs]
+        ranks = (Presence.DETECTED, Presence.NOT_DETECTED, Presence.INCONCLUSIVE)
+        best = min(readings, key=lambda one: (ranks.index(one.presence), one.false_match_bound or 1.0, -one.score))
+        pieces = [piece for one in readings for piece in one.passages]
+        ordered = tuple(sorted(pieces, key=lambda piece: piece.start))
+        return dataclasses.replace(best, passages=ordered, spans=_spans(ordered))
+
+    def _read(
+        self,
+        epoch: _Epoch,
+        samples: Samples,
+        sample_rate: int,
+        registry: Registry,
+        few: Registry,
+        jitter: bytes | None,
+    ) -> Detection:
+        """Look for the marks of one key.
+
+        1. Listen under every assumption about how the recording was played.
+        2. Choose what is compared; that fixes the number of hypotheses.
+        3. Search the registry, and the likely episodes by themselves.
+        4. Map the passages of every episode that was found.
+        """
+        skip, caution = edge(epoch.keys.query, jitter) if jitter is not None else (0.0, 1.0)
+        alpha = self._alpha * caution / len(self._epochs)
+        late = round(skip * sample_rate)
+        heard = listen(epoch.decoder, samples[late:], sample_rate)  # 1.
+        tracks = stretches(heard)  # 2.
+        hits: dict[str, _Hit] = {}
+        decidable, score = False, 0.0
+        for episodes, share in ((registry, REGISTRY_SHARE), (few, LIKELY_SHARE)):  # 3.
+            positions = _positions(episodes)
+            hypotheses = count_hypotheses(tracks, len(episodes), positions)
+            if hypotheses == 0:
+                continue
+            most = max(np.count_nonzero(track.bits) for track in tracks)
+            decidable |= could_decide(int(most), hypotheses, share * alpha)
+            shelf = Shelf(book=epoch.book, codes=episodes.codes)
+            for alignment in search(tracks, shelf, positions):
+                score = max(score, alignment.z)
+                bound = false_match_bound(alignment.log_chance, hypotheses)
+                payload = episodes[alignment.episode]
+                known = hits.get(payload.episode_id)
+                if bound <= share * alpha and (known is None or bound < known.bound):
+                    hits[payload.episode_id] = _Hit(payload, tracks[alignment.track], alignment, bound)
+        if not hits:
+            presence = Presence.NOT_DETECTED if decidable else Presence.INCONCLUSIVE
+            return Detection(layer=NAME, presence=presence, score=score)
+        ordered = sorted(hits.values(), key=lambda hit: (hit.bound, -hit.alignment.z))
+        found: list[Passage] = []
+        for hit in ordered[:MOST_EPISODES]:  # 4.
+            found += self._passages(epoch, heard, tracks, hit, PIECES_SHARE * alpha / MOST_EPISODES)
+        pieces = tuple(_later(piece, late / sample_rate) for piece in sorted(found, key=lambda piece: piece.start))
+        best = ordered[0]
         return Detection(
-            layer=self.name,
+            layer=NAME,
             presence=Presence.DETECTED,
-            episode_id=episode.episode_id,
-            spans=self._pieces(recordings, episode, needed),  # 4.
-            score=best.z,
-            false_match_bound=false_match_bound(best.z, hypotheses),
+            episode_id=best.payload.episode_id,
+            spans=_spans(pieces),
+            passages=pieces,
+            score=best.alignment.z,
+            false_match_bound=best.bound,
         )
 
-    def listen(self, samples: Samples, sample_rate: int, rate: float) -> Heard:
-        """Return the soft bits of all windows, half a second apart, of the audio as it was before it was sped up."""
-        native = sample_rate / rate
-        length = int(len(samples) / native * SAMPLE_RATE)
-        windows = max(0, (length - BLOCK) // STEP + 1)
-        logits: Array = np.zeros((windows, BITS), dtype=np.float32)
-        for first in range(0, windows, WINDOWS_AT_ONCE):
-            count = min(WINDOWS_AT_ONCE, windows - first)
-            start, stop = first * STEP, (first + count - 1) * STEP + BLOCK
-            piece = samples[round(start / SAMPLE_RATE * native) : round(stop / SAMPLE_RATE * native)]
-            sound = piece if native == SAMPLE_RATE else soxr.resample(piece, native, SAMPLE_RATE)
-            missing = max(0, stop - start - len(sound))  # a few samples lost to rounding
-            sound = np.pad(np.asarray(sound, dtype=np.float32), (0, missing))
-            logits[first : first + count] = self._decoder.read(sound, np.arange(count) * STEP)
-        return Heard(bits=soften(logits), rate=rate)
+    def _passages(
+        self, epoch: _Epoch, heard: list[Heard], tracks: list[Track], hit: _Hit, alpha: float
+    ) -> tuple[Passage, ...]:
+        """Return the passages of one episode, under all assumptions that show it in some stretch."""
+        code, episode_id = hit.payload.code, hit.payload.episode_id
+        positions = max(_positions(Registry([episode_id])), hit.alignment.offset + len(hit.track.bits))
+        shelf = Shelf(book=epoch.book, codes=np.array([code], dtype=np.uint64))
+        shown: dict[int, dict[int, float]] = {}  # z of each assumption in each stretch
+        for alignment in search(tracks, shelf, positions):
+            track = tracks[alignment.track]
+            best = shown.setdefault(track.stretch, {})
+            best[track.heard] = max(best.get(track.heard, 0.0), alignment.z)
+        numbers = _played(shown, hit)
+        words = epoch.book.words(code, positions).astype(np.float32)
+        found = maps.passages(heard, numbers, words, episode_id, alpha=alpha)
+        if found:
+            return found
+        one = heard[hit.track.heard]
+        blocks = len(hit.track.bits)
+        return (maps.whole(one, hit.track.first, hit.alignment.offset, blocks, words, episode_id, hit.bound),)
 
-    def _words(self, episode: Payload) -> NDArray[np.int8]:
-        return block_words(self._word_key, episode.code, self._positions)
 
-    def _search(
-        self, whole: Sequence[Track], parts: Sequence[Track], episodes: Sequence[Payload], needed: float
-    ) -> Alignment | None:
-        """Return the best alignment; the minutes are searched only if the whole recording does not suffice."""
-        best = None
-        for tracks in (whole, parts):
-            found = search(tracks, len(episodes), self._positions, lambda c: self._words(episodes[c]))
-            if found and (best is None or found.z > best.z):
-                track = tracks[found.track]
-                best = Alignment(found.candidate, track.whole, found.offset - track.first, found.z)
-            if best and best.z >= needed:
-                return best
-        return best
+def _played(shown: dict[int, dict[int, float]], hit: _Hit) -> list[int]:
+    """Return the assumptions under which the stretches of a recording show an episode.
 
-    def _pieces(self, recordings: Sequence[Heard], episode: Payload, needed: float) -> Spans:
-        """Return all stretches, in seconds of the examined audio, where the blocks agree with the episode."""
-        spans: Spans = ()
-        words = self._words(episode)
-        for _ in range(MOST_PIECES):
-            whole = whole_tracks([heard.without(spans) for heard in recordings])
-            best = self._search(whole, stretches(whole), (episode,), needed)
-            if best is None or best.z < needed:
-                break
-            track = whole[best.track]
-            found = track.spans(supported(*contributions(track.bits, words, best.offset)))
-            if not found:
-                break
-            spans = (*spans, *found)
-        return tuple(sorted(spans))
+    A stretch has one: "as published", which is number 0, unless another shows clearly more.
+    """
+    numbers: set[int] = set()
+    for stretch, best in shown.items():
+        number = max(best, key=lambda heard: best[heard] * (AS_PUBLISHED if heard == 0 else 1.0))
+        if stretch == hit.track.stretch or best[number] >= HALF_AS_CLEAR * hit.alignment.z:
+            numbers.add(number)
+    return sorted(numbers or {hit.track.heard})
+
+
+def _positions(episodes: Registry) -> int:
+    """Return how many blocks the longest episode may have."""
+    return max(1, math.ceil(episodes.longest * SAMPLE_RATE / BLOCK))
+
+
+def _spans(pieces: Sequence[Passage]) -> tuple[tuple[float, float], ...]:
+    """Return where anything was found, with pieces that touch joined."""
+    spans: list[tuple[float, float]] = []
+    for piece in pieces:
+        if spans and piece.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], piece.end))
+        else:
+            spans.append((piece.start, piece.end))
+    return tuple(spans)
+
+
+def _later(piece: Passage, seconds: float) -> Passage:
+    if seconds == 0:
+        return piece
+    return dataclasses.replace(piece, start=round(piece.start + seconds, 3), end=round(piece.end + seconds, 3))

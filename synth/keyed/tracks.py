@@ -1,87 +1,72 @@
-"""Which sequences of blocks a reader compares with an episode: whole recordings, and minutes within them (pure)."""
+"""Which sequences of blocks a search compares with episodes: stretches of a recording, read in several ways (pure)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from synth.keyed.spectrum import BLOCK, SAMPLE_RATE, Array
+from synth.keyed.hearing import Heard
+from synth.keyed.search import Track
 
-PHASES = 5  # beginnings of a block that are tried, half a second apart
-STEP = BLOCK // PHASES  # samples from window to window
-STRETCH = 24  # blocks (one minute) that are also examined by themselves, so that a short excerpt is not diluted
-STRETCH_STEP = 12  # blocks from one such minute to the next
-
-Spans = tuple[tuple[float, float], ...]
+SHORT, SHORT_STEP = 10, 5  # blocks of a short stretch (25 s), and from one to the next: finds a short excerpt
+LONGER, LONGER_STEP = 48, 24  # the same of a long one (2 min): adds up what is left of a badly damaged mark
+READINGS = 8  # of a long recording's stretch that are searched besides those "as published"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The soft bits of windows half a second apart, of audio as it was before it was played `rate` times as fast."""
+def stretches(heard: Sequence[Heard]) -> list[Track]:
+    """Return the tracks to search.
 
-    bits: Array  # shape (windows, 16), each in -1..1; rows of zeros say nothing
-    rate: float
-
-    def without(self, spans: Spans) -> Heard:
-        """Return the same with every window that lies inside one of `spans` (seconds as played) silenced.
-
-        Windows across an edge stay: the edge is known to a block only, and the block beyond it may be another part's.
-        """
-        starts = np.arange(len(self.bits)) * STEP / SAMPLE_RATE / self.rate
-        stops = starts + BLOCK / SAMPLE_RATE / self.rate
-        bits = self.bits.copy()
-        for start, stop in spans:
-            bits[(starts > start - 1e-3) & (stops < stop + 1e-3)] = 0
-        return Heard(bits=bits, rate=self.rate)
+    A recording of up to twelve blocks is one stretch, read in every way. A longer one is cut into overlapping short
+    stretches, and into long ones if it has more than sixty blocks. Of each stretch the readings "as published" are
+    taken, and the eight that look most like marked sound. That look does not depend on the words, so the words are as
+    random to the readings chosen as to all others, and only those chosen count as hypotheses.
+    """
+    blocks = max((len(one.bits) // one.playing.phases for one in heard), default=0)
+    if blocks <= SHORT + 2:
+        return _whole(heard, 0)
+    short = _cut(heard, SHORT, SHORT_STEP, 0)
+    following = 1 + max((track.stretch for track in short), default=0)
+    if blocks > LONGER + LONGER // 4:
+        return short + _cut(heard, LONGER, LONGER_STEP, following)
+    return short + _whole(heard, following)
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
-    """Soft bits of consecutive blocks under one assumption about speed and about where the blocks begin."""
-
-    bits: Array  # shape (blocks, 16)
-    start: float = 0.0  # seconds, as played, at which the first block of the whole recording begins
-    block_seconds: float = BLOCK / SAMPLE_RATE  # as played
-    first: int = 0  # number of blocks of the whole recording that come before
-    whole: int = 0  # index of the track of the whole recording with the same assumption
-
-    @property
-    def reachable(self) -> float:
-        """The highest z that these soft bits could give to any words."""
-        energy = float(np.sum(np.square(self.bits, dtype=np.float64)))
-        return float(np.sum(np.abs(self.bits, dtype=np.float64))) / math.sqrt(energy) if energy > 0 else 0.0
-
-    def spans(self, inside: np.typing.NDArray[np.bool_]) -> Spans:
-        """Return the runs of chosen blocks in seconds as played; `inside` has shape (blocks,)."""
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], inside.astype(np.int8), [0]))))
-        return tuple(
-            (
-                round(self.start + float(first) * self.block_seconds, 3),
-                round(self.start + float(last) * self.block_seconds, 3),
-            )
-            for first, last in zip(edges[::2], edges[1::2], strict=True)
-        )
-
-
-def whole_tracks(recordings: Sequence[Heard]) -> list[Track]:
-    """Return one track for each recording and each beginning of a block."""
-    tracks: list[Track] = []
-    for heard in recordings:
-        seconds = BLOCK / SAMPLE_RATE / heard.rate
-        for phase in range(PHASES):
-            bits = heard.bits[phase::PHASES]
-            tracks.append(Track(bits, start=phase * seconds / PHASES, block_seconds=seconds, whole=len(tracks)))
-    return tracks
-
-
-def stretches(tracks: Sequence[Track]) -> list[Track]:
-    """Return the overlapping minutes of every track that is longer than a minute and a half."""
-    return [
-        Track(track.bits[first : first + STRETCH], track.start, track.block_seconds, first, track.whole)
-        for track in tracks
-        if len(track.bits) > STRETCH + STRETCH_STEP
-        for first in range(0, len(track.bits) - STRETCH_STEP, STRETCH_STEP)
+def _whole(heard: Sequence[Heard], stretch: int) -> list[Track]:
+    """Return every reading of a whole recording, as one stretch."""
+    tracks = [
+        Track(one.bits[phase :: one.playing.phases], number, phase, stretch)
+        for number, one in enumerate(heard)
+        for phase in range(one.playing.phases)
     ]
+    return [track for track in tracks if len(track.bits)]
+
+
+def _cut(heard: Sequence[Heard], length: int, step: int, numbered: int) -> list[Track]:
+    """Return the chosen readings of every stretch; stretches are numbered from `numbered` on."""
+    chosen: list[Track] = []
+    published = heard[0]
+    seconds = step * published.playing.block_seconds
+    count = max(1, (len(published.bits) // published.playing.phases - length) // step + 2)
+    for stretch in range(count):
+        readings: list[tuple[float, Track]] = []
+        for number, one in enumerate(heard):
+            playing = one.playing
+            rows = len(one.bits) // playing.phases
+            if rows < length:
+                continue
+            first = min(round(stretch * seconds / playing.block_seconds), rows - length)
+            for phase in range(playing.phases):
+                start = first * playing.phases + phase
+                bits = one.bits[start :: playing.phases][:length]
+                if len(bits) == length and bits.any():
+                    always = 1.0 if number == 0 else 0.0
+                    readings.append((always + _looks_marked(bits), Track(bits, number, start, numbered + stretch)))
+        readings.sort(key=lambda reading: -reading[0])
+        chosen += [track for _, track in readings[: published.playing.phases + READINGS]]
+    return chosen
+
+
+def _looks_marked(bits: np.typing.NDArray[np.float32]) -> float:
+    """Return 0..1: soft bits of a mark lie near ±1, those of unmarked sound near 0."""
+    return float(np.mean(np.square(bits)))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 import torch
+from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from synth.audio import Samples, check_samples
 from synth.errors import AudioError
-from synth.keyed.decoder import FLOOR, PAUSE, TAP, VARIANCE_FLOOR
+from synth.keyed.decoder import FLOOR, LEAST, PAUSE, TAP, VARIANCE_FLOOR
 from synth.keyed.gains import NODE_FRAMES, NODES, added_signal, node_weights, over_time
 from synth.keyed.key import BANDS, derive_keys, detector_weights, noise_seed
 from synth.keyed.reader import KeyedReader
@@ -34,6 +35,9 @@ from synth.watermark import Detection, Payload
 BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 150 MB of memory
 ROWS = FRAMES_PER_BLOCK // NODE_FRAMES  # rows of nodes in a block
 FEED_SECONDS = 10
+QUIET_SAMPLES = 161  # a stretch of silence longer than this (10 ms) stays silent
+INAUDIBLE = 1e-6  # -120 dBFS
+NOTHING = 1e-9  # what is added below this is an echo of the arithmetic
 NOISE_MAGNITUDE = 0.886 * (384**0.5)  # mean magnitude of a Hann-windowed frame of white noise of variance 1
 
 
@@ -124,7 +128,11 @@ class KeyedMark:
             nodes[chosen] = self._optimise(mel, words.astype(np.float32), level[chosen].astype(np.float32), random)
         gains = np.concatenate([over_time(rows, FRAMES_PER_BLOCK) for rows in nodes])
         needed = blocks * BLOCK + FRAME - HOP
-        return added_signal(np.pad(sound, (0, needed - len(sound))), gains, self._settings.depth)
+        padded = np.pad(sound, (0, needed - len(sound)))
+        # A frame's change is smeared over the frame: digital silence stays silent all the same.
+        sounding = maximum_filter1d(np.abs(padded), QUIET_SAMPLES) > INAUDIBLE
+        added: Samples = added_signal(padded, gains, self._settings.depth) * sounding
+        return added
 
     def _optimise(self, mel: Samples, words: Samples, level: Samples, random: list[np.random.Generator]) -> Samples:
         """Return the field at the nodes, shape (blocks, 39, 30), that makes the decoder read the words.
@@ -169,7 +177,7 @@ class TorchDecoder:
         """Return logits (blocks, 64) for mel magnitudes (blocks, 153, 50)."""
         energy = mel.square().sum(dim=2, keepdim=True)
         mean = energy.mean(dim=1, keepdim=True)
-        counts = energy / (energy + PAUSE * mean)
+        counts = energy / (energy + PAUSE * mean) + LEAST
         features = _normalised(torch.log(mel + FLOOR * torch.sqrt(mean / BANDS)), counts)
         both = torch.minimum(counts[:, :-TAP], counts[:, TAP:])
         outputs = _normalised(torch.cat([features[:, :-TAP], features[:, TAP:]], dim=2) @ self._weights, both)
@@ -229,7 +237,13 @@ def _resampler(source: int, target: int) -> Callable[..., Samples]:
     if source == target:
         return lambda samples, last: samples  # noqa: ARG005
     stream = soxr.ResampleStream(source, target, 1, dtype="float32")
-    return lambda samples, last: np.asarray(stream.resample_chunk(samples, last=last), dtype=np.float32).reshape(-1)
+
+    def resampled(samples: Samples, *, last: bool) -> Samples:
+        result = np.array(stream.resample_chunk(samples, last=last), dtype=np.float32).reshape(-1)
+        result[np.abs(result) < NOTHING] = 0
+        return result
+
+    return resampled
 
 
 def _put(target: Samples, start: int, added: Samples) -> int:

@@ -24,6 +24,7 @@ from synth.keyed.spectrum import INNER_FRAMES, SILENCE, Array
 TAP = 4  # frames between the two that are looked at together
 FLOOR = 0.8  # of the root mean square of all bands: below it a band is too weak to carry anything
 PAUSE = 0.1  # of the mean energy of the frames: a frame that weak counts half
+LEAST = 1e-6  # what a frame counts at least, so that a block with one sounding frame divides by something
 VARIANCE_FLOOR = 1e-5  # keeps a constant finite under normalisation
 WINDOWS_AT_ONCE = 16
 
@@ -61,7 +62,7 @@ class Decoder:
         """Return logits (windows, 64) from magnitudes (windows, frames, 50) and frame energies (windows, frames, 1)."""
         # 1.
         mean = energy.mean(axis=1, keepdims=True)
-        counts = energy / (energy + PAUSE * mean)
+        counts = energy / (energy + PAUSE * mean) + LEAST
         # 2.
         logs = np.log(mel + FLOOR * np.sqrt(mean / BANDS))
         features = _normalised(logs, counts)

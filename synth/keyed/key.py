@@ -34,8 +34,8 @@ class MarkKeys:
     """The sub-keys of one secret; each has one use and none reveals another."""
 
     detector: bytes = field(repr=False)  # decides the decoder's weights
-    lanes: bytes = field(repr=False)  # AES-256: decides which lane an episode is in, and the first half of each word
-    words: bytes = field(repr=False)  # AES-256: decides the second half of the word of every block of every episode
+    lanes: bytes = field(repr=False)  # AES-256: decides which lane an episode is in, and the first 16 bits of each word
+    words: bytes = field(repr=False)  # AES-256: decides the other 48 bits of the word of every block of every episode
     noise: bytes = field(repr=False)  # seeds the noise that the embedder trains against
     query: bytes = field(repr=False)  # decides how a question is answered at the edge, see `synth.keyed.jitter`
     epoch: str  # 16 hex digits that name the secret without revealing it

@@ -14,10 +14,11 @@ import numpy as np
 from synth.keyed.bound import false_match_bound, log_chance, threshold
 from synth.keyed.hearing import Heard
 from synth.keyed.spectrum import BLOCK, SAMPLE_RATE, Array
+from synth.keyed.words import LANE_BITS
 from synth.watermark import Passage
 
 WINDOW = 6  # blocks
-AGREEING = 2.5  # z of a single block from which it agrees (a clean marked block has 7, chance reaches it once in 160)
+AGREEING = 2.5  # z of a single block from which it agrees (a clean marked block has 6, chance reaches it once in 160)
 SAME_PLACE = 1.0  # seconds by which neighbouring windows of one passage may differ in where they are in the episode
 _BLOCK_SECONDS = BLOCK / SAMPLE_RATE
 _HOP_SECONDS = 256 / SAMPLE_RATE
@@ -44,8 +45,8 @@ def passages(
 ) -> tuple[Passage, ...]:
     """Return the passages of one episode; `numbers` are the assumptions under which it was found.
 
-    `words` are the episode's, shape (positions, 64). Each passage carries the bound for its own window among all that
-    were tried; only those within `alpha` are reported.
+    `words` are the episode's own part, shape (positions, 48); the lane's is no evidence of an episode. Each passage
+    carries the bound for its own window among all that were tried; only those within `alpha` are reported.
     """
     positions = len(words)
     tried = sum(max(0, len(heard[number].bits) - 1) for number in numbers) * (positions + WINDOW - 1)
@@ -67,7 +68,7 @@ def passages(
 def whole(one: Heard, first: int, offset: int, blocks: int, words: Array, episode_id: str, bound: float) -> Passage:
     """Return the passage of a mark so weak that only all blocks together show it, trimmed to blocks that agree."""
     phases = one.playing.phases
-    bits = one.bits[first::phases][:blocks]
+    bits = one.bits[first::phases, LANE_BITS:][:blocks]
     agreeing = np.flatnonzero(_block_z(bits, words, offset) >= 1.0)
     head, tail = (int(agreeing[0]), int(agreeing[-1]) + 1) if len(agreeing) else (0, blocks)
     return _passage(one, first + head * phases, offset + head, tail - head, episode_id, bound)
@@ -78,7 +79,7 @@ def _agreeing(one: Heard, number: int, words: Array, needed: float) -> list[_Win
     found: list[_Window] = []
     phases = one.playing.phases
     for phase in range(phases):
-        bits = one.bits[phase::phases]
+        bits = one.bits[phase::phases, LANE_BITS:]
         size = min(WINDOW, len(bits))
         if size == 0:
             continue
@@ -135,7 +136,7 @@ def _pieces(heard: Sequence[Heard], run: list[_Window], words: Array, episode_id
     after = round((run[-1].start - best.start) / seconds) + WINDOW
     before = min(before, best.first // phases)
     first, offset = best.first - before * phases, best.offset - before
-    bits = one.bits[first::phases][: before + after]
+    bits = one.bits[first::phases, LANE_BITS:][: before + after]
     agreeing = _block_z(bits, words, offset) >= AGREEING
     pieces: list[Passage] = []
     start = None

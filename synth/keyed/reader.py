@@ -16,10 +16,10 @@ from synth.keyed.decoder import Decoder
 from synth.keyed.hearing import Heard, listen
 from synth.keyed.jitter import edge
 from synth.keyed.key import MarkKeys, derive_keys, detector_weights
-from synth.keyed.search import Alignment, Shelf, Track, count_hypotheses, search
+from synth.keyed.search import Alignment, Shelf, Track, search
 from synth.keyed.spectrum import BLOCK, SAMPLE_RATE
 from synth.keyed.tracks import stretches
-from synth.keyed.words import WordBook
+from synth.keyed.words import LANE_BITS, WordBook
 from synth.watermark import Detection, Passage, Payload, Presence, Registry
 
 NAME = "keyed"
@@ -109,7 +109,7 @@ class KeyedReader:
         """Look for the marks of one key.
 
         1. Listen under every assumption about how the recording was played.
-        2. Choose what is compared; that fixes the number of hypotheses.
+        2. Choose what is compared.
         3. Search the registry, and the likely episodes by themselves.
         4. Map the passages of every episode that was found.
         """
@@ -121,16 +121,14 @@ class KeyedReader:
         hits: dict[str, _Hit] = {}
         decidable, score = False, 0.0
         for episodes, share in ((registry, REGISTRY_SHARE), (few, LIKELY_SHARE)):  # 3.
-            positions = _positions(episodes)
-            hypotheses = count_hypotheses(tracks, len(episodes), positions)
-            if hypotheses == 0:
+            outcome = search(tracks, Shelf(book=epoch.book, codes=episodes.codes), _positions(episodes))
+            if outcome.hypotheses == 0:
                 continue
-            most = max(np.count_nonzero(track.bits) for track in tracks)
-            decidable |= could_decide(int(most), hypotheses, share * alpha)
-            shelf = Shelf(book=epoch.book, codes=episodes.codes)
-            for alignment in search(tracks, shelf, positions):
+            most = max(np.count_nonzero(track.bits[:, LANE_BITS:]) for track in tracks)
+            decidable |= could_decide(int(most), outcome.hypotheses, share * alpha)
+            for alignment in outcome.alignments:
                 score = max(score, alignment.z)
-                bound = false_match_bound(alignment.log_chance, hypotheses)
+                bound = false_match_bound(alignment.log_chance, outcome.hypotheses)
                 payload = episodes[alignment.episode]
                 known = hits.get(payload.episode_id)
                 if bound <= share * alpha and (known is None or bound < known.bound):
@@ -162,12 +160,12 @@ class KeyedReader:
         positions = max(_positions(Registry([episode_id])), hit.alignment.offset + len(hit.track.bits))
         shelf = Shelf(book=epoch.book, codes=np.array([code], dtype=np.uint64))
         shown: dict[int, dict[int, float]] = {}  # z of each assumption in each stretch
-        for alignment in search(tracks, shelf, positions):
+        for alignment in search(tracks, shelf, positions).alignments:
             track = tracks[alignment.track]
             best = shown.setdefault(track.stretch, {})
             best[track.heard] = max(best.get(track.heard, 0.0), alignment.z)
         numbers = _played(shown, hit)
-        words = epoch.book.words(code, positions).astype(np.float32)
+        words = epoch.book.words(code, positions)[:, LANE_BITS:].astype(np.float32)
         found = maps.passages(heard, numbers, words, episode_id, alpha=alpha)
         if found:
             return found

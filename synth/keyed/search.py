@@ -1,9 +1,10 @@
 """Which episode, and where in it: the search of a registry for the words that a recording seems to carry (pure numpy).
 
-1. Lanes: every track is compared with the first halves of the words of all 32 lanes at all positions.
-2. Episodes: the best alignments with a lane are compared with the second halves of the words of that lane's episodes.
+1. Lanes: every track is compared with the first parts of the words of all 32 lanes at all positions.
+2. Episodes: the best alignments with a lane are compared with the second parts of the words of that lane's episodes.
 
-The hypotheses that count are all pairs of an alignment and an episode, also those that step 1 leaves out.
+Only step 2 is a test. What step 1 chooses depends on the sound and on the first parts, to which the second parts are
+independent coins; so the hypotheses are the pairs of an alignment and an episode that step 2 tries, and no others.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from numpy.typing import NDArray
 
 from synth.keyed.bound import log_chance
 from synth.keyed.spectrum import Array
-from synth.keyed.words import HALF, LANES, Codes, WordBook, signs
+from synth.keyed.words import LANE_BITS, LANES, Codes, WordBook, signs
 
-LANE_CUT = 3.5  # z of the lane's half alone below which an alignment is not looked at further
+LANE_CUT = 3.5  # z of the lane's part below which an alignment is not looked at further
 MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches of the recording,
-MOST_PER_STRETCH, LEAST_PER_STRETCH = 192, 4  # within these bounds
+MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 6  # within these bounds
 TRACKS_AT_ONCE = 512
-HOPELESS = 4.5  # z that no search accepts: one hypothesis at alpha / 4 needs 5.5
+HOPELESS = 4.5  # z that no search accepts: a single hypothesis at alpha / 4 needs 5.5
 _BYTE_SIGNS = signs(np.arange(256, dtype=np.uint8)[:, None]).astype(np.float32)  # (256, 8)
 
 
@@ -44,7 +45,7 @@ class Alignment:
     track: int
     episode: int  # index in the codes that were searched
     offset: int
-    z: float
+    z: float  # of the episode's part of the words
     log_chance: float  # logarithm of the bound on the probability of this one hypothesis; 0 if z is hopeless
 
 
@@ -67,16 +68,16 @@ class Shelf:
         return [lane for lane in range(LANES) if len(self.members(lane))]
 
 
-def count_hypotheses(tracks: list[Track], episodes: int, positions: int) -> float:
-    """Return how many alignments are covered: all overlaps of the tracks with episodes of `positions` blocks."""
-    return float(episodes) * sum(len(track.bits) + positions - 1 for track in tracks if track.bits.any())
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found, and how much it tried."""
+
+    alignments: tuple[Alignment, ...]  # the best episode of each alignment with a lane that was tried, highest z first
+    hypotheses: int  # pairs of an alignment and an episode that were tried
 
 
-def search(tracks: list[Track], shelf: Shelf, positions: int) -> list[Alignment]:
-    """Return for each promising alignment with a lane its best episode, highest z first.
-
-    `positions` is the number of blocks of the longest episode.
-    """
+def search(tracks: list[Track], shelf: Shelf, positions: int) -> Outcome:
+    """Search the episodes of `shelf`; `positions` is the number of blocks of the longest one."""
     lengths: dict[int, list[int]] = {}
     for number, track in enumerate(tracks):
         if track.bits.any():
@@ -88,24 +89,27 @@ def search(tracks: list[Track], shelf: Shelf, positions: int) -> list[Alignment]
                 promising.setdefault(tracks[number].stretch, []).append((z, number, lane, offset))
     most = min(MOST_PER_STRETCH, max(LEAST_PER_STRETCH, MOST // max(1, len(promising))))
     found: list[Alignment] = []
+    hypotheses = 0
     for candidates in promising.values():
         lookup = _Lookup(shelf)
         for _, number, lane, offset in heapq.nlargest(most, candidates):
             found.append(_best_episode(tracks[number].bits, number, lane, offset, lookup, positions))
-    return sorted(found, key=lambda alignment: -alignment.z)
+            hypotheses += len(shelf.members(lane))
+    return Outcome(tuple(sorted(found, key=lambda alignment: -alignment.z)), hypotheses)
 
 
 def _lanes(
     tracks: list[Track], group: list[int], shelf: Shelf, positions: int
 ) -> Iterator[tuple[float, int, int, int]]:
-    """Yield (z of the half, track, lane, offset) for all alignments of the tracks in `group` above the cut."""
+    """Yield (z of the lane's part, track, lane, offset) for all alignments of the tracks in `group` above the cut."""
     blocks = len(tracks[group[0]].bits)
-    halves = np.stack([tracks[number].bits[:, :HALF] for number in group]).reshape(len(group), blocks * HALF)
-    scaled = (halves / (np.linalg.norm(halves, axis=1, keepdims=True) + 1e-9)).T
+    size = blocks * LANE_BITS
+    parts = np.stack([tracks[number].bits[:, :LANE_BITS] for number in group]).reshape(len(group), size)
+    scaled = (parts / (np.linalg.norm(parts, axis=1, keepdims=True) + 1e-9)).T
     for lane in shelf.lanes():
         words = signs(shelf.book.lane_bytes(lane, np.arange(positions))).astype(np.float32)
         padded = np.pad(words, ((blocks - 1, blocks - 1), (0, 0))).reshape(-1)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, blocks * HALF)[::HALF]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::LANE_BITS]
         z = np.ascontiguousarray(windows) @ scaled
         for row, column in np.argwhere(z > LANE_CUT):
             yield float(z[row, column]), group[column], lane, int(row) - blocks + 1
@@ -118,12 +122,8 @@ class _Lookup:
         self._shelf = shelf
         self._kept: tuple[tuple[int, int, int], NDArray[np.uint8]] | None = None
 
-    def lane(self, lane: int, index: NDArray[np.int64]) -> Array:
-        """Return the first halves, shape (positions, 32)."""
-        return signs(self._shelf.book.lane_bytes(lane, index)).astype(np.float32)
-
     def episodes(self, lane: int, index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the second halves, shape (4 · positions, episodes of the lane)."""
+        """Return the second parts, shape (6 · positions, episodes of the lane)."""
         place = (lane, int(index[0]), len(index))
         if self._kept is None or self._kept[0] != place:
             codes = self._shelf.codes[self._shelf.members(lane)]
@@ -140,15 +140,14 @@ def _best_episode(bits: Array, number: int, lane: int, offset: int, lookup: _Loo
     """Return the episode of the lane whose words agree best with track `number` at one offset."""
     index = np.arange(len(bits)) + offset
     partnered = (index >= 0) & (index < positions)
-    heard, index = bits[partnered], index[partnered]
-    shared = float(np.sum(heard[:, :HALF] * lookup.lane(lane, index)))
+    heard, index = bits[partnered, LANE_BITS:], index[partnered]
     # What each value of each byte adds to the score: a look-up is faster than unpacking a million words.
-    tables = heard[:, HALF:].reshape(-1, 8) @ _BYTE_SIGNS.T
+    tables = heard.reshape(-1, 8) @ _BYTE_SIGNS.T
     packed = lookup.episodes(lane, index)
     scores = np.zeros(packed.shape[1], dtype=np.float32)
     for table, values in zip(tables, packed, strict=True):
         scores += table[values]
     best = int(np.argmax(scores))
-    score = shared + float(scores[best])
+    score = float(scores[best])
     z = score / float(np.sqrt(np.sum(np.square(heard, dtype=np.float64))) + 1e-9)
     return Alignment(number, lookup.member(lane, best), offset, z, log_chance(heard, score) if z > HOPELESS else 0.0)

@@ -1,9 +1,12 @@
 """The words that blocks carry: two pseudo-random functions of the key, made for searching a million episodes (pure).
 
-A word has 64 bits. The first half depends on the key, the block's index and the episode's *lane*, one of 32 into which
-the key sorts all episodes; the second half on the key, the index and the episode itself. A search first finds lane and
-position with the first half, and then the episode within the lane with the second: 32 + N/32 comparisons instead of N.
-To anybody without the key both halves are coins, and the statistic of a match counts all 64.
+A word has 64 bits. The first 16 depend on the key, the block's index and the episode's *lane*, one of 32 into which the
+key sorts all episodes; the other 48 on the key, the index and the episode itself. A search first finds lane and
+position with the first part, and then the episode within the lane with the second: 32 + N/32 comparisons, not N.
+
+Only the second part proves anything. It is as random to sound that bears the mark of another episode of the same lane
+as to sound without a mark, and to what the first part selects: so an episode that is not in the registry is never taken
+for one that is.
 
 Both functions are AES-256 on distinct 16-byte blocks: fast enough to make a million episodes' words on the fly.
 """
@@ -17,7 +20,8 @@ from numpy.typing import NDArray
 from synth.keyed.key import BITS, MarkKeys
 
 LANES = 32
-HALF = BITS // 2  # bits of a word that the lane decides; the episode decides the others
+LANE_BITS = 16  # bits of a word that the lane decides; the episode decides the others
+LANE_BYTES, EPISODE_BYTES = LANE_BITS // 8, (BITS - LANE_BITS) // 8
 
 Codes = NDArray[np.uint64]  # `Payload.code` of episodes, shape (episodes,)
 Bytes = NDArray[np.uint8]
@@ -37,19 +41,19 @@ class WordBook:
         return _aes(self._lane_key, _LANE_OF, codes, np.zeros(1, np.uint32))[:, 0, 0].astype(np.int64) % LANES
 
     def lane_bytes(self, lane: int, positions: NDArray[np.int64]) -> Bytes:
-        """Return the first halves of a lane's words at block indices `positions`, shape (positions, 4)."""
-        return _aes(self._lane_key, _LANE_WORD, np.array([lane], np.uint64), positions)[0, :, : HALF // 8]
+        """Return the first parts of a lane's words at block indices `positions`, shape (positions, 2)."""
+        return _aes(self._lane_key, _LANE_WORD, np.array([lane], np.uint64), positions)[0, :, :LANE_BYTES]
 
     def episode_bytes(self, codes: Codes, positions: NDArray[np.int64]) -> Bytes:
-        """Return the second halves of episodes' words, shape (episodes, positions, 4)."""
-        return _aes(self._word_key, _EPISODE_WORD, codes, positions)[:, :, : HALF // 8]
+        """Return the second parts of episodes' words, shape (episodes, positions, 6)."""
+        return _aes(self._word_key, _EPISODE_WORD, codes, positions)[:, :, :EPISODE_BYTES]
 
     def words(self, code: int, count: int) -> NDArray[np.int8]:
         """Return the words of blocks 0..count-1 of the episode `code` (64 bits): ±1, shape (count, 64)."""
         codes, positions = np.array([code], np.uint64), np.arange(count)
         lane = int(self.lanes(codes)[0])
-        halves = [self.lane_bytes(lane, positions), self.episode_bytes(codes, positions)[0]]
-        return signs(np.concatenate(halves, axis=1))
+        parts = [self.lane_bytes(lane, positions), self.episode_bytes(codes, positions)[0]]
+        return signs(np.concatenate(parts, axis=1))
 
 
 def signs(packed: Bytes) -> NDArray[np.int8]:

@@ -39,7 +39,7 @@ class SoftBindingAlgorithm:
 
 SOFT_BINDINGS: Mapping[str, SoftBindingAlgorithm] = MappingProxyType(
     {
-        "keyed": SoftBindingAlgorithm(f"{NAMESPACE}.keyed.1", 64),
+        "keyed": SoftBindingAlgorithm(f"{NAMESPACE}.keyed.2", 64),
         "audioseal": SoftBindingAlgorithm(f"{NAMESPACE}.audioseal.1", 16),
     }
 )

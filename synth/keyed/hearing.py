@@ -8,6 +8,7 @@ recordings, where there is more to hear than is needed, assumptions other than "
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -64,10 +65,9 @@ def assumptions(seconds: float) -> list[Playing]:
     return [Playing(1.0, 1.0, PHASES), *(Playing(rate, tempo, phases) for rate, tempo in pairs)]
 
 
-def listen(decoder: Decoder, samples: Samples, sample_rate: int) -> list[Heard]:
-    """Return what is heard in `samples` (T,) under every assumption; bounded memory whatever the length."""
+def listen(decoder: Decoder, samples: Samples, sample_rate: int, playings: Sequence[Playing]) -> list[Heard]:
+    """Return what is heard in `samples` (T,) under each of `playings`; bounded memory whatever the length."""
     seconds = len(samples) / sample_rate
-    playings = assumptions(seconds)
     every = 1 if seconds <= LONG else LONG_EVERY
     frames = max(0, int(seconds * SAMPLE_RATE) - FRAME) // HOP + 1
     matrices = {playing.rate: mel_matrix(playing.rate) for playing in playings}

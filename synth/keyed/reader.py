@@ -13,7 +13,7 @@ from synth.audio import Samples, check_samples
 from synth.keyed import passages as maps
 from synth.keyed.bound import ALPHA, could_decide, false_match_bound
 from synth.keyed.decoder import Decoder
-from synth.keyed.hearing import Heard, listen
+from synth.keyed.hearing import Heard, assumptions, listen
 from synth.keyed.jitter import edge
 from synth.keyed.key import MarkKeys, derive_keys, detector_weights
 from synth.keyed.search import Alignment, Shelf, Track, search
@@ -27,6 +27,7 @@ VERSION = 2
 # Shares of alpha: the whole registry, the few likely episodes, and the pieces of an episode that was found.
 REGISTRY_SHARE, LIKELY_SHARE, PIECES_SHARE = 0.5, 0.25, 0.25
 AS_PUBLISHED = 1.1  # factor on the z of a recording played as published: other readings must show clearly more
+CLEAR = 0.8  # share of the greatest possible z from which a reading needs no other
 HALF_AS_CLEAR = 0.5  # of the best z, from which a stretch tells how it was played
 MOST_EPISODES = 8  # of which passages are mapped in one recording
 
@@ -106,21 +107,33 @@ class KeyedReader:
         few: Registry,
         jitter: bytes | None,
     ) -> Detection:
-        """Look for the marks of one key.
-
-        1. Listen under every assumption about how the recording was played.
-        2. Choose what is compared.
-        3. Search the registry, and the likely episodes by themselves.
-        4. Map the passages of every episode that was found.
-        """
+        """Look for the marks of one key: as published first, and in all ways if that does not explain the recording."""
         skip, caution = edge(epoch.keys.query, jitter) if jitter is not None else (0.0, 1.0)
         alpha = self._alpha * caution / len(self._epochs)
         late = round(skip * sample_rate)
-        heard = listen(epoch.decoder, samples[late:], sample_rate)  # 1.
-        tracks = stretches(heard)  # 2.
+        rest = samples[late:]
+        every_way = assumptions(len(rest) / sample_rate)
+        heard = listen(epoch.decoder, rest, sample_rate, every_way[:1])
+        plain, clear = self._search(epoch, heard, registry, few, alpha / 2, late / sample_rate)
+        if clear and _covers(plain, len(samples) / sample_rate):
+            return plain
+        heard = listen(epoch.decoder, rest, sample_rate, every_way)
+        thorough, _ = self._search(epoch, heard, registry, few, alpha / 2, late / sample_rate)
+        return thorough if thorough.presence is Presence.DETECTED or plain.presence is not Presence.DETECTED else plain
+
+    def _search(
+        self, epoch: _Epoch, heard: list[Heard], registry: Registry, few: Registry, alpha: float, late: float
+    ) -> tuple[Detection, bool]:
+        """Return what marks of one key were heard, and whether clearly; `late` are the seconds that were skipped.
+
+        1. Choose what is compared.
+        2. Search the registry, and the likely episodes by themselves.
+        3. Map the passages of every episode that was found.
+        """
+        tracks = stretches(heard)  # 1.
         hits: dict[str, _Hit] = {}
         decidable, score = False, 0.0
-        for episodes, share in ((registry, REGISTRY_SHARE), (few, LIKELY_SHARE)):  # 3.
+        for episodes, share in ((registry, REGISTRY_SHARE), (few, LIKELY_SHARE)):  # 2.
             outcome = search(tracks, Shelf(book=epoch.book, codes=episodes.codes), _positions(episodes))
             if outcome.hypotheses == 0:
                 continue
@@ -135,14 +148,16 @@ class KeyedReader:
                     hits[payload.episode_id] = _Hit(payload, tracks[alignment.track], alignment, bound)
         if not hits:
             presence = Presence.NOT_DETECTED if decidable else Presence.INCONCLUSIVE
-            return Detection(layer=NAME, presence=presence, score=score)
+            return Detection(layer=NAME, presence=presence, score=score), False
         ordered = sorted(hits.values(), key=lambda hit: (hit.bound, -hit.alignment.z))
         found: list[Passage] = []
-        for hit in ordered[:MOST_EPISODES]:  # 4.
+        for hit in ordered[:MOST_EPISODES]:  # 3.
             found += self._passages(epoch, heard, tracks, hit, PIECES_SHARE * alpha / MOST_EPISODES)
-        pieces = tuple(_later(piece, late / sample_rate) for piece in sorted(found, key=lambda piece: piece.start))
+        pieces = tuple(_later(piece, late) for piece in sorted(found, key=lambda piece: piece.start))
         best = ordered[0]
-        return Detection(
+        bits = best.track.bits[:, LANE_BITS:]
+        clear = best.alignment.z >= CLEAR * math.sqrt(np.count_nonzero(bits))
+        detection = Detection(
             layer=NAME,
             presence=Presence.DETECTED,
             episode_id=best.payload.episode_id,
@@ -151,6 +166,7 @@ class KeyedReader:
             score=best.alignment.z,
             false_match_bound=best.bound,
         )
+        return detection, clear
 
     def _passages(
         self, epoch: _Epoch, heard: list[Heard], tracks: list[Track], hit: _Hit, alpha: float
@@ -190,6 +206,12 @@ def _played(shown: dict[int, dict[int, float]], hit: _Hit) -> list[int]:
 def _positions(episodes: Registry) -> int:
     """Return how many blocks the longest episode may have."""
     return max(1, math.ceil(episodes.longest * SAMPLE_RATE / BLOCK))
+
+
+def _covers(found: Detection, seconds: float) -> bool:
+    """Tell whether passages as published explain a recording: all but its ends, or nine tenths of a long one."""
+    explained = sum(end - start for start, end in found.spans)
+    return explained >= min(seconds - 2.5 * BLOCK / SAMPLE_RATE, 0.9 * seconds) and bool(found.spans)
 
 
 def _spans(pieces: Sequence[Passage]) -> tuple[tuple[float, float], ...]:

@@ -26,6 +26,7 @@ from audit.event import Event, EventKind, Fact, parse_event
 from audit.log import Log
 from audit.receipt import Receipt, verify_receipt
 from audit.store import CheckpointRow
+from gateway import soundindex
 from gateway.blobs import BlobStore
 from gateway.errors import ReleaseRefusedError, StorageError
 from gateway.submissions import Clip, EpisodeApproval, EpisodeReceipt, EpisodeRelease, State, Submission, move
@@ -169,10 +170,11 @@ def examine(evidence: Evidence, *, log: Log, blobs: BlobStore) -> Clearance:
 
 
 def release(session: Session, submission: Submission, clearance: Clearance, *, log: Log, at: datetime) -> None:
-    """Make the locked episode public in the caller's transaction: row, state and event, then a checkpoint over them.
+    """Make the locked episode public in the caller's transaction: row, state, event and index, then a checkpoint.
 
     The primary key of the row makes it exactly-once. Raises `ReleaseRefusedError` if the clearance is for another
-    episode or for other clips than are stored now, `ConflictError` if the episode is not approved.
+    episode or for other clips than are stored now, or if the episode has no fingerprint; `ConflictError` if it is not
+    approved.
     """
     if submission.id != clearance.episode_id:
         raise ReleaseRefusedError(f"the clearance is for episode {clearance.episode_id}, not for {submission.id}")
@@ -187,6 +189,7 @@ def release(session: Session, submission: Submission, clearance: Clearance, *, l
     }
     index = log.append(session, Event(EventKind.EPISODE_RELEASED, at, submission.id, "system", facts))
     session.add(EpisodeRelease(episode_id=submission.id, released_at=at, entry_index=index))
+    soundindex.add(session, submission.id, entry_index=index)
     log.seal(session, at=at)
 
 

@@ -153,6 +153,8 @@ class EpisodeApproval(SQLModel, table=True):
 class EpisodeRelease(SQLModel, table=True):
     """The fact that an episode is public; the primary key makes releasing exactly-once."""
 
+    __table_args__ = (Index("ix_episoderelease_entry_index", "entry_index", unique=True),)
+
     episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
     released_at: datetime = Field(sa_type=UtcDateTime, index=True)
     entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))

@@ -80,19 +80,18 @@ def shifted_questions(samples: Samples, sample_rate: int) -> list[Question]:
     return _questions(samples, sample_rate, SHIFTED_EXCERPTS, tuple(rate for rate in RATES if rate != 1.0))
 
 
-def rank(hits: Iterable[tuple[Question, Sequence[tuple[int, int, int]]]]) -> list[Lead]:
+def rank(hits: Iterable[tuple[Question, NDArray[np.int64]]]) -> list[Lead]:
     """Return the episodes whose keys agree about a place, best first, at most a hundred.
 
-    `hits` gives for each question what the index holds: rows of (key, episode, word).
+    `hits` gives for each question what the index holds: rows of (key, episode, word), shape (places, 3).
     """
     best: dict[int, Lead] = {}
-    for question, rows in hits:
-        if not rows:
+    for question, stored in hits:
+        if not len(stored):
             continue
         heard = np.stack([question.keys, question.words], axis=1)
         order = np.argsort(heard[:, 0], kind="stable")
         heard = heard[order]
-        stored = np.array(rows, dtype=np.int64).reshape(-1, 3)
         first = np.searchsorted(heard[:, 0], stored[:, 0], "left")
         count = np.searchsorted(heard[:, 0], stored[:, 0], "right") - first
         pairs = np.repeat(np.arange(len(stored)), count)

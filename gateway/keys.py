@@ -5,6 +5,7 @@
 | `log.key` | Ed25519 key that signs checkpoints | gateway, worker |
 | `log.vkey` | verifier key of the log | everybody; public |
 | `watermark.key` | 32 random bytes as hex: the secret of the keyed mark | gateway, worker |
+| `watermark-<epoch>.key` | secrets that came before it: they mark nothing, but their marks are still read | gateway |
 | `claim-signer.key`, `claim-chain.pem` | ES256 key of the C2PA leaf; leaf and issuing CA | worker |
 | `claim-issuer.key`, `claim-issuer.pem` | development CA, renews the leaf under the same root | `assay keygen` |
 | `claim-root.pem` | trust anchor that verifiers load | everybody; public |
@@ -28,6 +29,17 @@ from synth.pki import Credential, DevelopmentChain, expires_at, issue_developmen
 
 PRIVATE_MODE = 0o600
 WATERMARK_KEY_BYTES = 32
+CURRENT_WATERMARK = "watermark.key"
+RETIRED_PATTERN = "watermark-*.key"
+MOST_WATERMARK_KEYS = 16  # every one costs the reader a pass over the sound, and a share of what may match by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A change of the watermark key."""
+
+    epoch: str  # of the key that marks from now on
+    retired: str  # epoch of the key that is only read
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +78,22 @@ class KeyFiles:
         """The key that signs the log's checkpoints; raises `LogKeyError`."""
         return LogKey.load(self.path("log.key"))
 
-    def watermark_key(self) -> bytes:
-        """The 32-byte secret of the keyed mark."""
+    def watermark_keys(self) -> tuple[bytes, ...]:
+        """The 32-byte secrets of the keyed mark: the current one, then the retired ones in the order of their names.
+
+        A retired file that cannot be read is an error, not a key less: its episodes would no longer be found.
+        """
+        retired = sorted(path.name for path in self.folder.glob(RETIRED_PATTERN))
+        keys = [self._watermark_key(name) for name in (CURRENT_WATERMARK, *retired)]
+        return tuple(dict.fromkeys(keys))  # a rotation that was cut off leaves the current key under both names
+
+    def _watermark_key(self, name: str) -> bytes:
         try:
-            key = bytes.fromhex(self.private("watermark.key").decode("ascii").strip())
+            key = bytes.fromhex(self.private(name).decode("ascii").strip())
         except ValueError as error:
-            raise KeyMaterialError(f"{self.path('watermark.key')} is not hexadecimal; restore it") from error
+            raise KeyMaterialError(f"{self.path(name)} is not hexadecimal; restore it") from error
         if len(key) != WATERMARK_KEY_BYTES:
-            raise KeyMaterialError(f"{self.path('watermark.key')} holds {len(key)} bytes instead of 32; restore it")
+            raise KeyMaterialError(f"{self.path(name)} holds {len(key)} bytes instead of 32; restore it")
         return key
 
 
@@ -90,8 +110,8 @@ def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: da
         LogKey.generate().save(files.path("log.key"))
         made.append("log.key")
     _write_public(files, "log.vkey", (files.log_key().verifier(log_origin).vkey + "\n").encode(), made)
-    if not files.path("watermark.key").exists():
-        _write(files, "watermark.key", (secrets.token_hex(WATERMARK_KEY_BYTES) + "\n").encode(), made)
+    if not files.path(CURRENT_WATERMARK).exists():
+        _write(files, CURRENT_WATERMARK, _new_watermark_key(), made)
     if not files.path("claim-signer.key").exists():
         chain = issue_development_chain(at=at, organisation=organisation)
         _write(files, "claim-issuer.key", chain.issuing.private_key_pem, made)
@@ -100,6 +120,40 @@ def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: da
         _write_public(files, "claim-chain.pem", chain.certificate_chain_pem, made)
         _write(files, "claim-signer.key", chain.leaf.private_key_pem, made)
     return made
+
+
+def watermark_epoch(key: bytes) -> str:
+    """Return the 16 hex digits that name a watermark key without revealing it; mark versions end in them."""
+    from synth.keyed.key import derive_keys  # numpy, which most commands do without
+
+    return derive_keys(key).epoch
+
+
+def rotate_watermark(files: KeyFiles) -> Rotation:
+    """Begin a new epoch of the keyed mark: the current key is retired but kept, and a fresh one takes its place.
+
+    1. The current key gets its second name, `watermark-<epoch>.key`. If we crash here, nothing has changed.
+    2. A new key replaces `watermark.key`, in one step.
+    """
+    keys = files.watermark_keys()
+    if len(keys) >= MOST_WATERMARK_KEYS:
+        raise KeyMaterialError(
+            f"there are {len(keys)} watermark keys already, and each one slows every verification; move the oldest "
+            f"{RETIRED_PATTERN} out of {files.folder}, and with it what it can find"
+        )
+    epoch = watermark_epoch(keys[0])
+    retired = files.path(f"watermark-{epoch}.key")
+    # 1.
+    try:
+        os.link(files.path(CURRENT_WATERMARK), retired)
+    except FileExistsError:
+        pass  # safe to ignore because an earlier rotation got so far: the name holds the digest of what it names
+    except OSError as error:
+        raise KeyMaterialError(f"cannot retire the watermark key as {retired}: {error.strerror}") from error
+    # 2.
+    fresh = _new_watermark_key()
+    _replace(files.path(CURRENT_WATERMARK), fresh, PRIVATE_MODE)
+    return Rotation(epoch=watermark_epoch(bytes.fromhex(fresh.decode())), retired=epoch)
 
 
 def renew_claim_signer(files: KeyFiles, *, at: datetime) -> datetime:
@@ -117,6 +171,10 @@ def renew_claim_signer(files: KeyFiles, *, at: datetime) -> datetime:
 def store_private(path: Path, content: bytes) -> None:
     """Write a new private file, mode 0600, durably; an existing one is an error."""
     _create(path, content, PRIVATE_MODE)
+
+
+def _new_watermark_key() -> bytes:
+    return (secrets.token_hex(WATERMARK_KEY_BYTES) + "\n").encode()
 
 
 def _write(files: KeyFiles, name: str, content: bytes, made: list[str]) -> None:

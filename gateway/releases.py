@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from gateway.submissions import Clip, EpisodeRelease, State, Submission, Timeline
 
@@ -76,15 +76,18 @@ def list_released(session: Session, *, limit: int = MAX_FEED_EPISODES) -> list[P
     return _read(session, newest_first)
 
 
-def released_ids(session: Session) -> list[str]:
-    """Return the ids of all released episodes, newest first: what a watermark may stand for."""
-    statement = (
-        select(EpisodeRelease.episode_id)
-        .join(Submission, col(Submission.id) == col(EpisodeRelease.episode_id))
-        .where(col(Submission.state) == State.RELEASED.value)
-        .order_by(col(EpisodeRelease.released_at).desc(), col(EpisodeRelease.episode_id))
+def released_since(session: Session, *, entry_index: int) -> tuple[list[str], float]:
+    """Return the ids of the episodes whose release stands after this entry of the log, oldest first: what a watermark
+    may stand for; and the length of the longest of them in seconds, 0 if there are none.
+    """
+    released = col(EpisodeRelease.entry_index) > entry_index
+    statement = select(EpisodeRelease.episode_id).where(released).order_by(col(EpisodeRelease.entry_index))
+    longest = (
+        select(func.max(Clip.duration))
+        .join(EpisodeRelease, col(EpisodeRelease.episode_id) == col(Clip.episode_id))
+        .where(released)
     )
-    return list(session.exec(statement))
+    return list(session.exec(statement)), float(session.exec(longest).one() or 0.0)
 
 
 def episode_of_clip(

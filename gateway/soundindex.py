@@ -27,9 +27,9 @@ MOST_POSTINGS = 2_000  # places of one key above which it says nothing: a jingle
 class SoundKey(SQLModel, table=True):
     """One key of one released episode."""
 
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  # SQLAlchemy reads it once; the key is the row
+    __table_args__ = {"sqlite_with_rowid": False}  # SQLAlchemy reads it once; the key is the row
 
-    key: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))  # 24 bits
+    key: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))  # 26 bits
     entry_index: int = Field(  # of the release: shorter than the episode's id, and unique as well
         sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
     )

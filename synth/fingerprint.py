@@ -154,13 +154,10 @@ def agrees(match: Match) -> bool:
 
 def sounds(changes: Changes) -> NDArray[np.bool_]:
     """Return which words hold sound, shape (words,)."""
-    sounding: NDArray[np.bool_] = changes.any(axis=1)
-    return sounding
+    return np.asarray(changes.any(axis=1))
 
 
-def _band_energy(
-    samples: Samples, sample_rate: int, rate: float, tempo: float, start: float
-) -> NDArray[np.float64]:
+def _band_energy(samples: Samples, sample_rate: int, rate: float, tempo: float, start: float) -> NDArray[np.float64]:
     """Return the energy of 33 bands in every whole frame, shape (frames, 33).
 
     Frames are `HOP` apart in the original; in sound whose frequencies are set right, `rate / tempo` times as far.

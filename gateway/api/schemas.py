@@ -244,6 +244,25 @@ class NamedEpisodeOut(Model):
     url: str
 
 
+class SimilarOut(Model):
+    """A stretch of the file that sounds like a stretch of a released episode; times in seconds, rounded."""
+
+    episode_id: str
+    start: float
+    end: float
+    episode_start: float
+    episode_end: float
+    speed: str = Field(examples=["as published", "about 10 % faster"])
+    pitch: str = Field(examples=["as published", "about 1 semitone higher"])
+
+
+class PassageOut(SimilarOut):
+    """A stretch of the file that carries the mark of a stretch of a released episode."""
+
+    confidence: str = Field(examples=["certain", "probable"])
+    placement: str = Field(examples=["genuine", "transplanted", "inconclusive"])
+
+
 class ReportOut(Model):
     """What verification found."""
 
@@ -254,6 +273,8 @@ class ReportOut(Model):
     size: int
     checked_at: datetime
     episode: NamedEpisodeOut | None
+    passages: list[PassageOut] = Field(description="Which seconds of the file carry whose mark.")
+    similar: list[SimilarOut] = Field(description="Released episodes that the sound is like, when nothing names one.")
     differences: list[str]
     checks: list[CheckOut]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from gateway.verification.report import Agreement
-from synth.fingerprint import Fingerprint, agrees, compare
+from synth.fingerprint import Changes, Fingerprint, agrees, compare, sounds
 
 PIECE_WORDS = 60  # six seconds: unrelated speech then differs in 42 % of the bits or more, copies in 30 % or less
 STEP_WORDS = 30  # so that eight seconds of other sound spoil two neighbours
@@ -22,12 +22,12 @@ ENOUGH = 0.8  # share of pieces that must agree for the whole to agree
 _WORD = 4  # bytes
 
 
-def compare_sound(sound: Fingerprint, stored: bytes) -> Agreement:
-    """Return how `sound` agrees with the stored fingerprint of an episode; raises `AudioError` if that is unreadable.
+def compare_sound(sound: Changes, stored: Fingerprint) -> Agreement:
+    """Return how the changes heard in `sound`, at the pace of the original, agree with an episode's fingerprint.
 
     Too little sound to compare is undecided, never agreement.
     """
-    compared = _compare_pieces(sound, Fingerprint.from_bytes(stored))
+    compared = _compare_pieces(sound, stored)
     if not compared:
         return Agreement.UNDECIDED
     if not any(compared):
@@ -37,7 +37,7 @@ def compare_sound(sound: Fingerprint, stored: bytes) -> Agreement:
     return Agreement.AGREES
 
 
-def _compare_pieces(sound: Fingerprint, reference: Fingerprint) -> list[bool]:
+def _compare_pieces(sound: Changes, reference: Fingerprint) -> list[bool]:
     """Say of each piece with enough sound whether the reference has it: where it is expected, else anywhere.
 
     1. Find a first piece that agrees, trying pieces spread over the whole sound.
@@ -64,21 +64,19 @@ def _compare_pieces(sound: Fingerprint, reference: Fingerprint) -> list[bool]:
     return found
 
 
-def _search(start: int, piece: Fingerprint, reference: Fingerprint) -> int | None:
+def _search(start: int, piece: Changes, reference: Fingerprint) -> int | None:
     """Return how many words the piece that begins at `start` lies further on in the reference; None if nowhere."""
     match = compare(piece, reference)
     return round(match.offset_seconds / reference.hop_seconds) - start if agrees(match) else None
 
 
-def _pieces(sound: Fingerprint) -> Iterator[tuple[int, Fingerprint]]:
+def _pieces(sound: Changes) -> Iterator[tuple[int, Changes]]:
     """Yield (first word, piece) for all pieces that hold enough sound; the last one ends with the sound."""
     last = len(sound) - PIECE_WORDS
     starts = [*range(0, last, STEP_WORDS), last] if last > 0 else [0]
     for start in starts:
-        piece = _cut(sound, start, start + PIECE_WORDS)
-        words = piece.words
-        sounding = sum(words[at : at + _WORD] != bytes(_WORD) for at in range(0, len(words), _WORD))
-        if sounding >= MIN_SOUNDING_WORDS:
+        piece = sound[start : start + PIECE_WORDS]
+        if sounds(piece).sum() >= MIN_SOUNDING_WORDS:
             yield start, piece
 
 

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
 
-from gateway.verification.excerpts import Excerpt
+from gateway.verification.excerpts import Excerpt, excerpts
+from synth.audio import Samples
 from synth.errors import SynthError
-from synth.watermark import Detection, Payload, Presence, Watermark
+from synth.watermark import Detection, Passage, Payload, Presence, Registry, Watermark
 
 MAX_NAMED_BY_MESSAGE = 16  # episodes that one short message may stand for before it stands for none
+CERTAIN_BOUND = 1e-12  # bound of a false match up to which an identity is called certain
+
+
+class Confidence(StrEnum):
+    """How much a layer's word is worth, coarsely; from the proven bound on the probability of a false match."""
+
+    CERTAIN = "certain"  # less than one in a million million
+    PROBABLE = "probable"  # under the layer's threshold, one in a million or less
+    HINT = "hint"  # the layer proves no bound: other software may leave the same mark
+
+    @classmethod
+    def of(cls, bound: float | None) -> Confidence:
+        """Return the word for a bound; None is a layer without one."""
+        if bound is None:
+            return cls.HINT
+        return cls.CERTAIN if bound <= CERTAIN_BOUND else cls.PROBABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for, and how sure to be before the answer may be told."""
+
+    registry: Registry
+    likely: tuple[Payload, ...] = ()  # episodes that the sound itself suggests; they need less of a mark
+    jitter: bytes | None = None  # seed of what the search varies; follows from the content
+    told_bound: float = 1.0  # bound of a false match up to which a detection is told; weaker ones are undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +48,20 @@ class LayerFinding:
 
     layer: str
     presence: Presence | None
-    identified: str | None = None  # episode, from a layer whose mark is an identity
+    identified: str | None = None  # episode, from a layer whose mark is an identity; the one with the longest passages
     possible: tuple[str, ...] = ()  # episodes that a short message fits; needs the fingerprint to mean anything
+    passages: tuple[Passage, ...] = ()  # in the order of the examined sound
+    bound: float | None = None  # internal; the public gets a word
     reason: str = ""  # why it could not look
 
     def to_dict(self) -> dict[str, str | None]:
         """Return what the public may know."""
+        detected = self.presence is Presence.DETECTED
         return {
             "layer": self.layer,
             "presence": self.presence.value if self.presence else None,
             "episode_id": self.identified,
+            "confidence": Confidence.of(self.bound if self.identified else None).value if detected else None,
         }
 
 
@@ -48,41 +82,91 @@ class MarkFindings:
         return next((layer.identified for layer in self.layers if layer.identified), None)
 
     @property
+    def passages(self) -> tuple[Passage, ...]:
+        """All passages of the first layer that has some."""
+        return next((layer.passages for layer in self.layers if layer.passages), ())
+
+    @property
+    def sure(self) -> tuple[str, ...]:
+        """All episodes that an identifying layer names, the main one first."""
+        main = [layer.identified for layer in self.layers if layer.identified]
+        return tuple(dict.fromkeys([*main, *(passage.episode_id for passage in self.passages)]))
+
+    @property
     def named(self) -> tuple[str, ...]:
         """All episodes that some layer names or fits, surest first."""
-        sure = [layer.identified for layer in self.layers if layer.identified]
         possible = [episode for layer in self.layers for episode in layer.possible]
-        return tuple(dict.fromkeys([*sure, *possible]))
+        return tuple(dict.fromkeys([*self.sure, *possible]))
 
 
-def find_marks(sound: Sequence[Excerpt], marks: Sequence[Watermark], released: Sequence[str]) -> MarkFindings:
-    """Look for every layer in every excerpt, until it is found; `released` are the episodes that it may stand for."""
-    candidates = [Payload(episode_id) for episode_id in released]
-    return MarkFindings(tuple(_look(mark, sound, candidates) for mark in marks))
+def find_marks(samples: Samples, sample_rate: int, marks: Sequence[Watermark], search: Search) -> MarkFindings:
+    """Look for every layer; a layer that searches the registry hears the whole sound, any other one excerpts of it."""
+    return MarkFindings(tuple(_look(mark, samples, sample_rate, search) for mark in marks))
 
 
-def _look(mark: Watermark, sound: Sequence[Excerpt], candidates: Sequence[Payload]) -> LayerFinding:
+def searches_registry(mark: Watermark) -> bool:
+    """True for a layer that itself bounds the work of a long sound, and takes likely episodes first."""
+    return "likely" in inspect.signature(mark.detect).parameters
+
+
+def _look(mark: Watermark, samples: Samples, sample_rate: int, search: Search) -> LayerFinding:
+    options = _options(mark, search)
+    whole = searches_registry(mark) and len(samples) > 0
+    sound = [Excerpt(0.0, samples, sample_rate)] if whole else excerpts(samples, sample_rate)
     longest = max((len(excerpt.samples) for excerpt in sound), default=0)
     undecided = not sound
     for excerpt in sound:
         try:
-            detection = mark.detect(excerpt.samples, excerpt.sample_rate, candidates)
+            detection = mark.detect(excerpt.samples, excerpt.sample_rate, search.registry, **options)
         except SynthError as error:
             return LayerFinding(mark.name, None, reason=str(error))
         if detection.presence is Presence.DETECTED:
-            return _finding(detection, candidates)
+            return _finding(detection, search, excerpt.start)
         # A window that was too short to say is answered by the whole that follows it.
         undecided |= detection.presence is Presence.INCONCLUSIVE and len(excerpt.samples) == longest
     return LayerFinding(mark.name, Presence.INCONCLUSIVE if undecided else Presence.NOT_DETECTED)
 
 
-def _finding(detection: Detection, candidates: Sequence[Payload]) -> LayerFinding:
+def _options(mark: Watermark, search: Search) -> dict[str, Any]:
+    """Return what this layer takes beyond the port's arguments."""
+    taken = inspect.signature(mark.detect).parameters
+    offered = {"likely": search.likely, "jitter": search.jitter}
+    return {name: value for name, value in offered.items() if name in taken}
+
+
+def _finding(detection: Detection, search: Search, start: float) -> LayerFinding:
+    bound = detection.false_match_bound
+    if bound is not None and bound > search.told_bound:
+        return LayerFinding(detection.layer, Presence.INCONCLUSIVE)
     possible: tuple[str, ...] = ()
     if detection.episode_id is None and detection.message is not None and detection.message_bits is not None:
-        bits = detection.message_bits
-        fitting = [one.episode_id for one in candidates if one.message(bits) == detection.message]
-        possible = tuple(fitting) if len(fitting) <= MAX_NAMED_BY_MESSAGE else ()
-    known = {candidate.episode_id for candidate in candidates}
+        possible = _fitting(search.registry, detection.message, detection.message_bits)
     # A layer that names something else than it was offered is broken; its word counts as a mark, not as an identity.
-    identified = detection.episode_id if detection.episode_id in known else None
-    return LayerFinding(detection.layer, detection.presence, identified, possible)
+    offered = _Offered(search)
+    passages = tuple(
+        replace(one, start=one.start + start, end=one.end + start)
+        for one in sorted(detection.passages, key=lambda one: one.start)
+        if one.false_match_bound <= search.told_bound and one.episode_id in offered
+    )
+    identified = detection.episode_id if detection.episode_id in offered else None
+    return LayerFinding(detection.layer, detection.presence, identified, possible, passages, bound)
+
+
+class _Offered:
+    """Whether an episode is one that the layer was asked about, without a set of a million ids per request."""
+
+    def __init__(self, search: Search) -> None:
+        self._codes, self._likely = search.registry.codes, {one.episode_id for one in search.likely}
+
+    def __contains__(self, episode_id: str | None) -> bool:
+        if episode_id is None:
+            return False
+        return episode_id in self._likely or bool((self._codes == Payload(episode_id).code).any())
+
+
+def _fitting(registry: Registry, message: int, bits: int) -> tuple[str, ...]:
+    """Return the episodes that a short message fits; none if they are too many to mean anything."""
+    fitting = (registry.codes >> (64 - bits) == message).nonzero()[0]
+    if len(fitting) > MAX_NAMED_BY_MESSAGE:
+        return ()
+    return tuple(registry[int(index)].episode_id for index in fitting)

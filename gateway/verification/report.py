@@ -1,6 +1,7 @@
 """What verification found, check by check, and the one conclusion they allow (pure values, no I/O).
 
-The report is public: it names no score and no threshold, which would tell a forger how close a try came.
+The report is public: it names no score and no threshold, which would tell a forger how close a try came, and places no
+finer than a block.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from gateway.verification.passages import ReportedPassage
+from gateway.verification.recall import Similar
 
 
 class Outcome(StrEnum):
@@ -28,6 +32,7 @@ class Conclusion(StrEnum):
     RECOVERED_COPY = "recovered_copy"  # sound of a released episode in another file
     ALTERED = "altered"  # ours, but changed: other bytes than were signed, or other sound in between
     TRANSPLANTED = "transplanted"  # a mark or credentials of ours on sound that is not theirs
+    SIMILAR_CONTENT = "similar_content"  # sounds like a released episode, but nothing proves that it is ours
     UNCONFIRMED = "unconfirmed"  # looks like ours, but our own records do not confirm that we released it
     MARKED_UNKNOWN = "marked_unknown"  # an AI mark, but of no released episode
     UNKNOWN = "unknown"  # nothing of this installation found
@@ -49,6 +54,10 @@ CONCLUSIONS = {
     Conclusion.TRANSPLANTED: (
         "A mark or credentials of an episode released here were found on sound that is not that episode's. Somebody "
         "may have copied them over; do not rely on them."
+    ),
+    Conclusion.SIMILAR_CONTENT: (
+        "The sound is like that of an episode released here, but no mark or credentials tie it to us. It may be a copy "
+        "whose marks were destroyed, or somebody else's recording of the same content; compare it with the episode."
     ),
     Conclusion.UNCONFIRMED: (
         "This installation cannot confirm that it published this file: its credentials may be intact, but no released "
@@ -85,6 +94,7 @@ class Evidence:
     marked: bool = False  # some layer found its mark
     identified: str | None = None  # released episode that a mark names
     agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
+    similar: tuple[str, ...] = ()  # released episodes whose content the sound is like, if nothing names one
     logged: bool = False  # the receipts of the episode verify
     released: bool = False  # the exact episode's release stands
 
@@ -101,8 +111,9 @@ def conclude(evidence: Evidence) -> Conclusion:
     3. Credentials of ours around other bytes.
     4. Credentials that are intact on bytes that we did not release.
     5. A mark that names an episode: sound that agrees, with the log behind it, or that agrees partly.
-    6. A mark alone.
-    7. Nothing.
+    6. Content like that of an episode that nothing names.
+    7. A mark alone.
+    8. Nothing.
     """
     # 1.
     named = {episode for episode in (evidence.identified, evidence.claimed) if episode}
@@ -125,7 +136,10 @@ def conclude(evidence: Evidence) -> Conclusion:
         return Conclusion.RECOVERED_COPY if evidence.logged else Conclusion.UNCONFIRMED
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.PARTLY:
         return Conclusion.ALTERED
-    # 6. 7.
+    # 6.
+    if evidence.similar and not evidence.identified:
+        return Conclusion.SIMILAR_CONTENT
+    # 7. 8.
     return Conclusion.MARKED_UNKNOWN if evidence.marked else Conclusion.UNKNOWN
 
 
@@ -188,6 +202,8 @@ class Report:
     checked_at: str  # ISO 8601, UTC
     checks: tuple[Check, ...]
     episode: NamedEpisode | None = None
+    passages: tuple[ReportedPassage, ...] = ()  # which seconds of the file carry whose mark
+    similar: tuple[Similar, ...] = ()  # episodes that the sound is like, when nothing names one
     differences: tuple[str, ...] = ()  # between the file and the released one, in plain words
 
     @property
@@ -215,6 +231,8 @@ class Report:
             "size": self.size,
             "checked_at": self.checked_at,
             "episode": self.episode.to_dict() if self.episode else None,
+            "passages": [passage.to_dict() for passage in self.passages],
+            "similar": [one.to_dict() for one in self.similar],
             "differences": list(self.differences),
             "checks": [check.to_dict() for check in self.checks],
         }

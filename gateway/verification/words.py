@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 
 from gateway.releases import EXTENSIONS, PublicEpisode
 from gateway.verification.marks import MarkFindings
+from gateway.verification.recall import Similar
 from gateway.verification.report import Agreement, Conclusion, NamedEpisode, Outcome
 from synth.containers import Container
 from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
@@ -50,7 +51,7 @@ def describe_marks(found: MarkFindings, *, any_released: bool) -> tuple[Outcome,
     """Return what the check says about watermarks."""
     presences = {layer.presence for layer in found.layers}
     if found.identified:
-        return Outcome.PASS, "A mark was found that names a released episode."
+        return Outcome.PASS, _named(len(found.sure))
     if found.marked:
         return Outcome.PASS, "A mark of synthetic speech was found; by itself it names no episode."
     if None in presences or not presences:
@@ -60,6 +61,12 @@ def describe_marks(found: MarkFindings, *, any_released: bool) -> tuple[Outcome,
     if Presence.INCONCLUSIVE in presences:
         return Outcome.INCONCLUSIVE, "No mark was found, but the sound is too short, quiet or damaged to say."
     return Outcome.ABSENT, "No mark was found. This does not mean that the sound is not synthetic."
+
+
+def _named(episodes: int) -> str:
+    if episodes == 1:
+        return "A mark was found that names a released episode."
+    return f"Marks of {episodes} released episodes were found; `passages` says where."
 
 
 def describe_agreement(agreement: Mapping[str, Agreement], *, sure: set[str]) -> tuple[Outcome, str, str | None]:
@@ -77,6 +84,14 @@ def describe_agreement(agreement: Mapping[str, Agreement], *, sure: set[str]) ->
     if sure and all(agreement[episode] is Agreement.DISAGREES for episode in sure):
         return Outcome.FAIL, "The sound is not that of the episode that was named.", None
     return Outcome.INCONCLUSIVE, "There is too little to compare the sound with the named episode.", None
+
+
+def describe_similar(similar: Sequence[Similar]) -> tuple[Outcome, str]:
+    """Return what the check says when nothing names an episode that could be confirmed."""
+    if similar:
+        words = "Nothing names an episode, but the content is similar to a released one; see `similar`."
+        return Outcome.INCONCLUSIVE, words
+    return Outcome.NOT_APPLICABLE, "Neither bytes, mark nor credentials name an episode to compare with."
 
 
 def describe_episode(episode: PublicEpisode, container: Container, public_url: str) -> NamedEpisode:

@@ -1,0 +1,52 @@
+"""What is known so far about one file; each check adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.releases import PublicEpisode
+from gateway.soundindex import NamedLead
+from gateway.verification.marks import MarkFindings
+from gateway.verification.passages import ReportedPassage
+from gateway.verification.recall import Similar
+from gateway.verification.report import Agreement, Check, Outcome
+from synth.audio import Samples
+from synth.containers import Container
+from synth.credentials import CredentialsReport
+from synth.decode import Decoded
+from synth.placement import Placement
+
+
+@dataclass
+class Case:
+    """One file under examination; belongs to one thread."""
+
+    data: bytes
+    sha256: str
+    container: Container
+    checks: list[Check] = field(default_factory=list)
+    sound: Decoded | None = None
+    samples: Samples | None = None  # the sound in canonical form, at `sound.sample_rate`
+    exact: PublicEpisode | None = None
+    credentials: CredentialsReport | None = None
+    claimed: PublicEpisode | None = None  # by credentials that were issued here
+    leads: list[NamedLead] = field(default_factory=list)  # from the sound index, best first
+    marks: MarkFindings = field(default_factory=MarkFindings)
+    passages: tuple[ReportedPassage, ...] = ()
+    similar: tuple[Similar, ...] = ()
+    agreement: dict[str, Agreement] = field(default_factory=dict)
+    identified: str | None = None
+    logged: bool = False
+
+    def add(self, number: int, check_id: str, name: str, outcome: Outcome, words: str, **details: object) -> None:
+        """Record the outcome of one check."""
+        self.checks.append(Check(number, check_id, name, outcome, words, details))
+
+    @property
+    def placement(self) -> Placement:
+        """What the sound under the marks is: one transplanted passage outweighs all others."""
+        found = {passage.placement for passage in self.passages}
+        for placement in (Placement.TRANSPLANTED, Placement.GENUINE, Placement.INCONCLUSIVE):
+            if placement in found:
+                return placement
+        return Placement.NOT_FOUND

@@ -1,0 +1,43 @@
+"""What makes the public verifier a poor oracle: it listens to a canonical form, and what varies follows the content.
+
+A forger who may ask again and again learns where the threshold lies, unless asking again gives the same answer and
+asking about a variant gives an answer whose threshold has moved. Both follow from one seed per content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import numpy as np
+
+from synth.audio import Samples
+
+CANONICAL_RMS = 0.1  # of the sounding part (-20 dBFS, speech mastered to -16 LUFS): layers then hear one level
+MOST_GAIN = 100.0  # 40 dB; what is softer than that is noise, and stays soft
+SOUNDING = 1e-3  # absolute sample value (-60 dBFS) from which a sample counts as sounding
+STEP = 2.0**-10  # samples are rounded to it before they are hashed, so that a decoder's last bits do not matter
+PUBLIC_BOUND = 1e-8  # bound of a false match up to which the public is told; internally 1e-6 counts (hysteresis)
+
+_LABEL = b"assay verification jitter v1"
+
+
+def canonicalise(samples: Samples) -> Samples:
+    """Return samples (T,), already decoded and at one rate, at the level that every layer is shown."""
+    sounding = np.abs(samples) > SOUNDING
+    count = int(sounding.sum())
+    if count == 0:
+        return samples
+    level = float(np.sqrt(np.square(samples, where=sounding, out=np.zeros_like(samples)).sum(dtype=np.float64) / count))
+    return (samples * np.float32(min(MOST_GAIN, CANONICAL_RMS / level))).astype(np.float32)
+
+
+def jitter_seed(key: bytes, samples: Samples) -> bytes:
+    """Return 32 bytes that follow from the content and cannot be told without the key.
+
+    HMAC-SHA256 under a key of its own, over SHA-256 of the canonical samples as multiples of 2^-10, little-endian
+    16-bit.
+    """
+    own = hmac.digest(key, _LABEL, "sha256")
+    steps = np.clip(np.rint(samples / np.float32(STEP)), -32_768, 32_767).astype("<i2")
+    return hmac.digest(own, hashlib.sha256(steps.tobytes()).digest(), "sha256")

@@ -129,6 +129,7 @@ def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock
         max_seconds=tools.settings.max_upload_seconds,
         public_url=PUBLIC_URL,
         clock=tools.clock,
+        jitter_key=b"jitter key of tests",
     )
     backend = Backend(
         toolchain=tools,

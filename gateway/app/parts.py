@@ -17,11 +17,16 @@ from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
 
+ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
+ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
+
 if TYPE_CHECKING:
+    from audit.event import Fact
     from audit.log import Log
     from gateway.blobs import BlobStore
     from gateway.db import Database
     from gateway.engine import Engine
+    from gateway.keys import Rotation
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -89,7 +94,7 @@ def build_marks(settings: Settings) -> Sequence[Watermark]:
         elif name == "keyed":
             from synth.adapters.keyed import KeyedMark
 
-            marks.append(KeyedMark(key=KeyFiles(settings.keys).watermark_key()))
+            marks.append(KeyedMark(key=KeyFiles(settings.keys).watermark_keys()[0]))
         else:
             raise SettingsError(f"no watermark layer is called '{name}'; set ASSAY_MARKS to audioseal and keyed")
     return tuple(marks)
@@ -249,10 +254,33 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
     engine.start(build_pipeline(toolchain, progress=progress))
 
 
-def build_verifier(settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark]) -> Verifier:
-    """Build the verifier of this installation's files."""
+def rotate_watermark(settings: Settings) -> Rotation:
+    """Begin a new epoch of the keyed mark, and say so in the log; processes keep the old key until a restart."""
+    from audit.event import Event, EventKind
+    from gateway.keys import rotate_watermark as rotate
+
+    log, at = build_log(settings), utc_now()
+    files = KeyFiles(settings.keys)
+    with migrated_database(settings) as database, database.write() as session:
+        log.check_not_forked(session)
+        rotation = rotate(files)
+        # If we crash here, the new key is in use and the log does not say since when; its marks read all the same.
+        facts: dict[str, Fact] = {"purpose": "watermark", "retired": rotation.retired}
+        log.append(session, Event(EventKind.KEY_CREATED, at, rotation.epoch, "system", facts))
+        log.seal(session, at=at)
+    return rotation
+
+
+def build_verifier(
+    settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark], public: bool
+) -> Verifier:
+    """Build the verifier of this installation's files; one that is not public answers its operator alone."""
+    import time
+
+    from gateway.verification.clusters import ClusterThrottle
     from gateway.verify import Verifier
 
+    clusters = ClusterThrottle(burst=ALIKE_BURST, interval=ALIKE_INTERVAL_SECONDS, clock=time.monotonic)
     return Verifier(
         database=database,
         log=log,
@@ -261,4 +289,7 @@ def build_verifier(settings: Settings, *, database: Database, log: Log, marks: S
         max_seconds=settings.max_upload_seconds,
         public_url=settings.public_url,
         clock=utc_now,
+        jitter_key=KeyFiles(settings.keys).watermark_keys()[0],
+        public=public,
+        clusters=clusters if public else None,
     )

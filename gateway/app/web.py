@@ -78,7 +78,7 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
 
     def read_keys() -> None:
         files.log_key()
-        files.watermark_key()
+        files.watermark_keys()
         files.private("claim-signer.key")
 
     return Backend(
@@ -92,7 +92,7 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
             lease=timedelta(seconds=settings.review_lease_seconds),
             enqueue=engine.enqueue,
         ),
-        verifier=build_verifier(settings, database=database, log=log, marks=toolchain.marks),
+        verifier=build_verifier(settings, database=database, log=log, marks=toolchain.marks, public=True),
         probes=(
             readiness.database_probe(database),
             readiness.log_probe(database, log, settings.published_checkpoint),

@@ -55,7 +55,7 @@ def check_copies(
     from gateway.app import build_verifier
 
     tools = gate.toolchain
-    verifier = build_verifier(gate.settings, database=tools.database, log=tools.log, marks=tools.marks)
+    verifier = build_verifier(gate.settings, database=tools.database, log=tools.log, marks=tools.marks, public=True)
     results: list[CopyCheck] = []
     with screen.status("checking the released files") as status:
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gateway.cli.terminal import print_json
 
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
 
 @click.command(short_help="Make the keys that are missing.")
 @click.option("--renew-claim-signer", is_flag=True, help="Replace the C2PA leaf by a fresh one under the same root.")
+@click.option("--rotate-watermark", is_flag=True, help="Mark with a fresh key; marks of the old one are still read.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def keygen(renew_claim_signer: bool, as_json: bool) -> None:
-    """Make the keys that are missing: log key, watermark key, C2PA certificate. Existing keys are never touched."""
+def keygen(renew_claim_signer: bool, rotate_watermark: bool, as_json: bool) -> None:
+    """Make the keys that are missing: log key, watermark key, C2PA certificate. Existing keys are never lost."""
     from datetime import UTC, datetime
 
     from gateway import keys
@@ -20,12 +26,17 @@ def keygen(renew_claim_signer: bool, as_json: bool) -> None:
     settings = load_settings()
     files = keys.KeyFiles(settings.keys)
     now = datetime.now(UTC)
+    if renew_claim_signer and rotate_watermark:
+        raise click.UsageError("renew one thing at a time: --renew-claim-signer or --rotate-watermark")
     if renew_claim_signer:
         expires = keys.renew_claim_signer(files, at=now)
         if as_json:
             print_json({"folder": str(settings.keys), "renewed": "claim-signer", "expires": expires.isoformat()})
         else:
             click.echo(f"The C2PA leaf in {settings.keys} is new; it expires on {expires:%Y-%m-%d}.")
+        return
+    if rotate_watermark:
+        _rotate_watermark(settings, as_json=as_json)
         return
     made = keys.generate_keys(files, log_origin=settings.log_origin, organisation=settings.organisation, at=now)
     if as_json:
@@ -34,3 +45,23 @@ def keygen(renew_claim_signer: bool, as_json: bool) -> None:
         click.echo(f"Made in {settings.keys}: {', '.join(made)}. Back them up; losing watermark.key loses every mark.")
     else:
         click.echo(f"Nothing to do: every key in {settings.keys} is there.")
+
+
+def _rotate_watermark(settings: Settings, *, as_json: bool) -> None:
+    from gateway import app
+
+    rotation = app.rotate_watermark(settings)
+    if as_json:
+        print_json(
+            {
+                "folder": str(settings.keys),
+                "renewed": "watermark",
+                "epoch": rotation.epoch,
+                "retired": rotation.retired,
+            }
+        )
+        return
+    click.echo(
+        f"New episodes are marked under epoch {rotation.epoch}; watermark-{rotation.retired}.key is kept to read the "
+        "marks of the old ones. Back up both, and restart every gateway and worker."
+    )

@@ -12,6 +12,8 @@ from gateway.cli.terminal import Exit, console, print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gateway.verification.passages import ReportedPassage
+    from gateway.verification.recall import Similar
     from gateway.verification.report import Report
 
 EXITS = {
@@ -20,6 +22,7 @@ EXITS = {
     "altered": Exit.ALTERED,
     "transplanted": Exit.ALTERED,
     "unconfirmed": Exit.ALTERED,
+    "similar_content": Exit.UNKNOWN,
     "marked_unknown": Exit.UNKNOWN,
     "unknown": Exit.UNKNOWN,
 }
@@ -41,7 +44,7 @@ def verify(context: click.Context, file: Path, as_json: bool) -> None:
         raise TooLargeError(f"{file} is larger than {settings.max_upload_bytes} bytes; set ASSAY_MAX_UPLOAD_BYTES")
     marks = build_marks(settings)
     with migrated_database(settings) as database:
-        verifier = build_verifier(settings, database=database, log=build_log(settings), marks=marks)
+        verifier = build_verifier(settings, database=database, log=build_log(settings), marks=marks, public=False)
         report = verifier.verify(file.read_bytes())
     if as_json:
         print_json(report.to_dict())
@@ -51,9 +54,20 @@ def verify(context: click.Context, file: Path, as_json: bool) -> None:
         screen.print(checks_table(report))
         if report.episode is not None:
             screen.print(f"episode {report.episode.id}: {report.episode.title} ({report.episode.show})")
+        for passage in report.passages:
+            screen.print(f"  {_seconds(passage)}: {passage.placement.value}, {passage.confidence.value}")
+        for one in report.similar:
+            screen.print(f"  {_seconds(one)}: similar content")
         for difference in report.differences:
             screen.print(f"  - {difference}")
     context.exit(EXITS[report.conclusion.value])
+
+
+def _seconds(found: ReportedPassage | Similar) -> str:
+    """Return where in the file, and where in which episode."""
+    place = f"{found.start:g}-{found.end:g} s are {found.episode_start:g}-{found.episode_end:g} s of {found.episode_id}"
+    played = [f"{name} {value}" for name, value in (("speed", found.speed), ("pitch", found.pitch))]
+    return f"{place} ({', '.join(played)})"
 
 
 def checks_table(report: Report) -> Table:

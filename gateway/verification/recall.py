@@ -22,7 +22,7 @@ LEAST_SECONDS = 8.0  # of sound that must agree before content is called similar
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A released episode whose content a stretch of the sound is like; it says nothing about where the sound is from."""
+    """A released episode whose content a stretch of the sound is like; no proof of where the sound comes from."""
 
     episode_id: str
     start: float  # seconds of the file

@@ -65,13 +65,13 @@ def test_no_temporary_file_is_left_behind(files: KeyFiles) -> None:
 def test_a_missing_key_is_named_with_its_remedy(files: KeyFiles) -> None:
     files.path("watermark.key").unlink()
     with pytest.raises(KeyMaterialError, match=r"watermark\.key is missing; run `assay keygen`"):
-        files.watermark_key()
+        files.watermark_keys()
 
 
 def test_a_key_that_others_can_read_is_refused(files: KeyFiles) -> None:
     files.path("watermark.key").chmod(0o640)
     with pytest.raises(KeyMaterialError, match="chmod 600"):
-        files.watermark_key()
+        files.watermark_keys()
 
 
 def test_a_log_key_that_others_can_read_is_refused(files: KeyFiles) -> None:
@@ -84,7 +84,7 @@ def test_a_log_key_that_others_can_read_is_refused(files: KeyFiles) -> None:
 def test_a_damaged_watermark_key_is_refused(files: KeyFiles, content: bytes) -> None:
     files.path("watermark.key").write_bytes(content)
     with pytest.raises(KeyMaterialError, match="restore it"):
-        files.watermark_key()
+        files.watermark_keys()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.errors import AudioError
-from synth.fingerprint import AGREEMENT, HOP_SECONDS, VERSION, Fingerprint, Match, agrees, compare, fingerprint
+from synth.fingerprint import (
+    AGREEMENT,
+    HOP_SECONDS,
+    VERSION,
+    Fingerprint,
+    Match,
+    agrees,
+    compare,
+    fingerprint,
+    listen,
+)
 from tests.speech_samples import SAMPLE_RATE, reading, recoded
 
 
@@ -121,7 +131,7 @@ def test_same_audio_gives_the_same_bytes(programme):
         lambda data: data[:-1],
         lambda data: data + b"\0\0\0\0",
         lambda data: b"RIFF" + data[4:],
-        lambda data: data[:4] + b"\x02" + data[5:],
+        lambda data: data[:4] + b"\x03" + data[5:],
         lambda data: data[:7] + b"\xff\xff\xff\xff" + data[11:],
     ],
     ids=["empty", "header cut", "last word cut", "one word more", "other file", "later version", "huge count"],
@@ -131,7 +141,7 @@ def test_damaged_file_is_refused(damage):
         Fingerprint.from_bytes(damage(words(1, 2, 3).to_bytes()))
 
 
-@given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(lambda tail: b"AsFP\x01\x00\x64" + tail)))
+@given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(lambda tail: b"AsFP\x02\x00\x64" + tail)))
 def test_any_bytes_are_refused_or_written_back_the_same(data):
     with suppress(AudioError):
         assert Fingerprint.from_bytes(data).to_bytes() == data
@@ -146,3 +156,34 @@ def test_versions_are_not_mixed():
 def test_unusable_samples_are_refused(bad):
     with pytest.raises(AudioError):
         fingerprint(bad, SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("speed", [0.9, 0.95, 1.05, 1.1])
+def test_speed_that_is_undone_leaves_the_content(programme, speed):
+    samples, reference = programme
+    faster = soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / speed)
+    match = compare(listen(faster, SAMPLE_RATE, rate=speed, tempo=speed), reference)
+    assert match.offset_seconds == pytest.approx(0, abs=0.11)
+    assert match.bit_error_rate < 0.05
+    assert compare(listen(faster, SAMPLE_RATE), reference).bit_error_rate > AGREEMENT
+
+
+def test_listening_may_begin_later(programme):
+    samples, reference = programme
+    later = listen(samples, SAMPLE_RATE, start=10.0)
+    assert compare(later, reference).offset_seconds == pytest.approx(10.0, abs=0.01)
+    assert len(reference) - len(later) == 100
+
+
+def test_changes_near_zero_count_little(programme):
+    samples, reference = programme
+    noisy = samples + 0.3 * samples.std() * np.random.default_rng(4).standard_normal(len(samples)).astype(np.float32)
+    weighted = compare(listen(noisy, SAMPLE_RATE), reference).bit_error_rate
+    assert weighted < 0.6 * compare(fingerprint(noisy, SAMPLE_RATE), reference).bit_error_rate
+
+
+def test_signs_of_the_changes_are_the_fingerprint(programme):
+    samples, reference = programme
+    changes = listen(samples, SAMPLE_RATE)
+    sounding = changes.any(axis=1)
+    assert np.array_equal(np.sign(changes[sounding]) > 0, reference.signs()[sounding] > 0)

@@ -1,6 +1,6 @@
 """The index of released sound: which episodes an unmarked, stripped excerpt may be taken from.
 
-One row per key of `synth.landmarks`, about 75 a minute, written in the transaction that releases the episode. It needs
+One row per key of `synth.landmarks`, about 150 a minute, written in the transaction that releases the episode. It needs
 no watermark key and proves nothing: what it returns is a list of episodes worth a closer look.
 """
 
@@ -21,7 +21,7 @@ from synth.fingerprint import Fingerprint
 from synth.landmarks import Lead, Question, rank, stored_keys
 
 KEYS_AT_ONCE = 5_000  # of one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535
-MOST_POSTINGS = 2_000  # places of one key above which it says nothing: a jingle, or the disclosure of every episode
+MOST_POSTINGS = 200  # places of one key above which it says nothing: a jingle, or the disclosure of every episode
 
 
 class SoundKey(SQLModel, table=True):
@@ -29,7 +29,7 @@ class SoundKey(SQLModel, table=True):
 
     __table_args__ = {"sqlite_with_rowid": False}  # SQLAlchemy reads it once; the key is the row
 
-    key: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))  # 26 bits
+    key: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))  # 28 bits
     entry_index: int = Field(  # of the release: shorter than the episode's id, and unique as well
         sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
     )

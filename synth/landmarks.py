@@ -1,7 +1,7 @@
 """Keys by which a short stretch of sound finds its episode among a hundred thousand, without a mark (pure).
 
-A key is 26 bits of a fingerprint: every second bit of one word, and of the word 0.8 seconds later, which is nearly
-independent of it. Of all keys only those are kept, on both sides, whose hash ends in three zero bits: the same eighth
+A key is 28 bits of a fingerprint: every second bit of one word, and of the word 0.8 seconds later, which is nearly
+independent of it. Of all keys only those are kept, on both sides, whose hash begins with two zero bits: the same quarter
 of them survives in an episode and in an excerpt of it, wherever the excerpt begins. What is asked also tries the seven
 bits that damage flips first, both ways (multi-probe, after Lv et al., 2007), and eleven pitches. Keys that agree must
 also agree about the place; `rank` counts how many do (as Wang, 2003, counts landmarks).
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from synth.audio import Samples
 from synth.fingerprint import HOP_SECONDS, Changes, Fingerprint, listen, sounds
 
-KEY_BITS = 26
+KEY_BITS = 28
 APART = 8  # words (0.8 s) between the two halves of a key: frames and lag of the two hardly overlap
-FLIPPED = 7  # bits of least change that are tried both ways: 128 keys per word, of which an eighth is kept
-KEPT_SHIFT = np.uint64(61)  # keeps keys whose hash has its three highest bits 0: an eighth
+FLIPPED = 7  # bits of least change that are tried both ways: 128 keys per word, of which a quarter is kept
+KEPT_SHIFT = np.uint64(62)  # keeps keys whose hash has its two highest bits 0: a quarter
 RATES = tuple(round(0.90 + 0.02 * step, 2) for step in range(11))  # keys survive a pitch that is 1 % off
 EXCERPT = 20.0  # seconds of the excerpts that are asked for
 PLAIN_EXCERPTS = 12  # of them, spread over the sound, that are asked for as they are
@@ -57,7 +57,7 @@ class Lead:
 
 
 def stored_keys(recording: Fingerprint) -> tuple[NDArray[np.int64], Keys]:
-    """Return (words, keys) to keep of a recording: about 75 a minute; none of silence."""
+    """Return (words, keys) to keep of a recording: about 150 a minute; none of silence."""
     signs = recording.signs()
     words, keys = _keys(signs, flipped=0)
     # A tone that goes on has one key again and again: once in two seconds is enough.
@@ -146,7 +146,7 @@ def _keys(changes: Changes, *, flipped: int) -> tuple[NDArray[np.int64], Keys]:
     count = len(changes) - APART
     if count <= 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    halves = np.concatenate([changes[:count, 1:27:2], changes[APART:, 2:28:2]], axis=1)
+    halves = np.concatenate([changes[:count, 0:28:2], changes[APART:, 1:29:2]], axis=1)
     values = np.uint64(1) << np.arange(KEY_BITS - 1, -1, -1, dtype=np.uint64)
     keys = ((halves > 0) * values).sum(axis=1, dtype=np.uint64)[:, None]
     for bit in np.argsort(np.abs(halves), axis=1, kind="stable")[:, :flipped].T:

@@ -71,6 +71,16 @@ def test_keygen_makes_keys_once(home: Path) -> None:
     assert "expires" in json.loads(run("keygen", "--renew-claim-signer", "--json").stdout)
 
 
+def test_rotation_of_the_watermark_key_is_in_the_log(home: Path) -> None:
+    run("keygen")
+    rotated = json.loads(run("keygen", "--rotate-watermark", "--json").stdout)
+    assert (home / "keys" / f"watermark-{rotated['retired']}.key").exists()
+    events = run("log", "show", rotated["epoch"]).stdout
+    assert "key.created" in events
+    assert rotated["retired"] in events
+    assert run("keygen", "--rotate-watermark", "--renew-claim-signer").exit_code == 2
+
+
 def test_a_key_is_shown_once_and_listed_without_its_secret(home: Path) -> None:
     made = json.loads(run("apikey", "create", "--role", "auditor", "--name", "press", "--json").stdout)
     secret = made["key"].split("_")[2]

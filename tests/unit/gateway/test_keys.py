@@ -11,7 +11,14 @@ import pytest
 
 from audit.errors import LogKeyError
 from gateway.errors import KeyMaterialError
-from gateway.keys import KeyFiles, generate_keys, renew_claim_signer
+from gateway.keys import (
+    MOST_WATERMARK_KEYS,
+    KeyFiles,
+    generate_keys,
+    renew_claim_signer,
+    rotate_watermark,
+    watermark_epoch,
+)
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRIVATE = ("log.key", "watermark.key", "claim-signer.key", "claim-issuer.key")
@@ -101,3 +108,62 @@ def test_renewal_keeps_the_root_and_replaces_the_leaf(files: KeyFiles) -> None:
     assert files.public("claim-chain.pem") != chain
     assert expires > later
     assert stat.S_IMODE(files.path("claim-signer.key").stat().st_mode) == 0o600
+
+
+def test_rotation_keeps_the_old_key_readable_and_marks_with_a_new_one(files: KeyFiles) -> None:
+    (before,) = files.watermark_keys()
+    rotation = rotate_watermark(files)
+    current, retired = files.watermark_keys()
+    assert retired == before
+    assert current != before
+    assert (watermark_epoch(current), watermark_epoch(before)) == (rotation.epoch, rotation.retired)
+    path = files.path(f"watermark-{rotation.retired}.key")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert before.hex() in path.read_text()
+    assert current.hex() not in path.read_text()
+
+
+def test_every_rotation_adds_one_retired_key(files: KeyFiles) -> None:
+    seen = list(files.watermark_keys())
+    for _ in range(3):
+        rotate_watermark(files)
+        seen.append(files.watermark_keys()[0])
+    assert set(files.watermark_keys()) == set(seen)
+    assert files.watermark_keys()[0] == seen[-1]
+    assert len(seen) == 4
+
+
+def test_rotation_that_was_cut_off_changes_nothing_and_can_be_repeated(
+    files: KeyFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files.watermark_keys()
+
+    def crash(*_: object) -> None:
+        raise KeyMaterialError("the power failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("gateway.keys._replace", crash)
+        with pytest.raises(KeyMaterialError):
+            rotate_watermark(files)
+    assert files.watermark_keys() == before
+    rotate_watermark(files)
+    assert files.watermark_keys()[1:] == before
+
+
+def test_retired_key_that_others_can_read_or_that_is_damaged_stops_everything(files: KeyFiles) -> None:
+    path = files.path(f"watermark-{rotate_watermark(files).retired}.key")
+    path.chmod(0o644)
+    with pytest.raises(KeyMaterialError, match="read by others"):
+        files.watermark_keys()
+    path.chmod(0o600)
+    path.write_text("not a key\n")
+    with pytest.raises(KeyMaterialError, match="hexadecimal"):
+        files.watermark_keys()
+
+
+def test_rotations_are_bounded(files: KeyFiles) -> None:
+    for _ in range(MOST_WATERMARK_KEYS - 1):
+        rotate_watermark(files)
+    with pytest.raises(KeyMaterialError, match="slows every verification"):
+        rotate_watermark(files)
+    assert len(files.watermark_keys()) == MOST_WATERMARK_KEYS

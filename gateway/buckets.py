@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 
@@ -31,26 +31,17 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, keys: Sequence[Hashable], *, needed: int = 1) -> int:
-        """Take a token from the bucket of every key that has one, if at least `needed` of them have.
-
-        Returns 0, or else the seconds until they will; then nothing was taken.
-        """
+    def take(self, key: Hashable) -> int:
+        """Take one token of this key's bucket and return 0, or return the seconds until there is one."""
         now = self._clock()
         with self._lock:
-            buckets = [self._filled(key, now) for key in keys]
-            waits = sorted(max(0.0, 1.0 - bucket.tokens) * self._interval for bucket in buckets)
-            if waits and waits[min(needed, len(waits)) - 1] > 0:
-                return max(1, round(waits[min(needed, len(waits)) - 1] + 0.5))
-            for bucket in buckets:
-                bucket.tokens = max(0.0, bucket.tokens - 1.0)
+            bucket = self._buckets.pop(key, None) or _Bucket(float(self._burst), now)
+            bucket.tokens = min(float(self._burst), bucket.tokens + (now - bucket.at) / self._interval)
+            bucket.at = now
+            self._buckets[key] = bucket
+            if len(self._buckets) > self._most:
+                self._buckets.popitem(last=False)
+            if bucket.tokens < 1.0:
+                return max(1, round((1.0 - bucket.tokens) * self._interval + 0.5))
+            bucket.tokens -= 1.0
             return 0
-
-    def _filled(self, key: Hashable, now: float) -> _Bucket:
-        bucket = self._buckets.pop(key, None) or _Bucket(float(self._burst), now)
-        bucket.tokens = min(float(self._burst), bucket.tokens + (now - bucket.at) / self._interval)
-        bucket.at = now
-        self._buckets[key] = bucket
-        if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
-        return bucket

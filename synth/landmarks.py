@@ -1,10 +1,10 @@
 """Keys by which a short stretch of sound finds its episode among a hundred thousand, without a mark (pure).
 
 A key is 28 bits of a fingerprint: every second bit of one word, and of the word 0.8 seconds later, which is nearly
-independent of it. Of all keys only those are kept, on both sides, whose hash begins with two zero bits: the same quarter
-of them survives in an episode and in an excerpt of it, wherever the excerpt begins. What is asked also tries the seven
-bits that damage flips first, both ways (multi-probe, after Lv et al., 2007), and eleven pitches. Keys that agree must
-also agree about the place; `rank` counts how many do (as Wang, 2003, counts landmarks).
+independent of it. Of all keys only those are kept, on both sides, whose hash begins with two zero bits: the same
+quarter of them survives in an episode and in an excerpt of it, wherever the excerpt begins. What is asked also tries
+the seven bits that damage flips first, both ways (multi-probe, after Lv et al., 2007), and eleven pitches. Keys that
+agree must also agree about the place; `rank` counts how many do (as Wang, 2003, counts landmarks).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Question:
     rate: float
     words: NDArray[np.int64]  # counted from `start`
     keys: Keys
+    own: Keys  # those among them that are the sound's own, no bit flipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ def _questions(samples: Samples, sample_rate: int, most: int, rates: Sequence[fl
             heard = listen(samples[start : start + length], sample_rate, rate=rate, tempo=rate)
             words, keys = _keys(heard, flipped=FLIPPED)
             if len(keys):
-                found.append(Question(start / sample_rate, rate, words, keys))
+                own = _keys(heard, flipped=0)[1]
+                found.append(Question(start / sample_rate, rate, words, keys, own))
     return found
 
 

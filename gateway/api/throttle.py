@@ -19,7 +19,7 @@ class Throttle:
 
     def admit(self, client: str) -> None:
         """Take one token of this client's bucket, or raise `RateLimitedError` with the seconds to wait."""
-        wait = self._buckets.take([client_network(client)])
+        wait = self._buckets.take(client_network(client))
         if wait:
             raise RateLimitedError(f"too many requests; try again in {wait} s", retry_after=wait)
 

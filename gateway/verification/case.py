@@ -14,6 +14,7 @@ from synth.audio import Samples
 from synth.containers import Container
 from synth.credentials import CredentialsReport
 from synth.decode import Decoded
+from synth.landmarks import Question
 from synth.placement import Placement
 
 
@@ -30,6 +31,7 @@ class Case:
     exact: PublicEpisode | None = None
     credentials: CredentialsReport | None = None
     claimed: PublicEpisode | None = None  # by credentials that were issued here
+    questions: list[Question] = field(default_factory=list)  # landmarks of the sound as it plays
     leads: list[NamedLead] = field(default_factory=list)  # from the sound index, best first
     marks: MarkFindings = field(default_factory=MarkFindings)
     passages: tuple[ReportedPassage, ...] = ()

@@ -15,7 +15,9 @@ from synth.audio import Samples
 
 CANONICAL_RMS = 0.1  # of the sounding part (-20 dBFS, speech mastered to -16 LUFS): layers then hear one level
 MOST_GAIN = 100.0  # 40 dB; what is softer than that is noise, and stays soft
-SOUNDING = 1e-3  # absolute sample value (-60 dBFS) from which a sample counts as sounding
+SOUNDING = 0.02  # share of the loudest samples' value from which a sample counts as sounding
+LOUD = 0.999  # quantile of sample values that stands for the loudest: a click does not
+SILENT = 1e-4  # value (-80 dBFS) of the loudest samples below which there is nothing to raise
 STEP = 2.0**-10  # samples are rounded to it before they are hashed, so that a decoder's last bits do not matter
 PUBLIC_BOUND = 1e-8  # bound of a false match up to which the public is told; internally 1e-6 counts (hysteresis)
 
@@ -24,11 +26,12 @@ _LABEL = b"assay verification jitter v1"
 
 def canonicalise(samples: Samples) -> Samples:
     """Return samples (T,), already decoded and at one rate, at the level that every layer is shown."""
-    sounding = np.abs(samples) > SOUNDING
-    count = int(sounding.sum())
-    if count == 0:
+    size = np.abs(samples)
+    loud = float(np.quantile(size, LOUD)) if len(size) else 0.0
+    if loud < SILENT:
         return samples
-    level = float(np.sqrt(np.square(samples, where=sounding, out=np.zeros_like(samples)).sum(dtype=np.float64) / count))
+    sounding = samples[size > SOUNDING * loud]
+    level = float(np.sqrt(np.square(sounding, dtype=np.float64).mean()))
     return (samples * np.float32(min(MOST_GAIN, CANONICAL_RMS / level))).astype(np.float32)
 
 

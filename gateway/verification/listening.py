@@ -18,7 +18,8 @@ from gateway.verification.registry import ReleasedEpisodes
 from gateway.verification.report import Agreement, Outcome
 from gateway.verification.words import describe_agreement, describe_marks, describe_similar
 from synth.errors import SynthError
-from synth.fingerprint import Fingerprint, fingerprint, listen
+from synth.fingerprint import Fingerprint, listen
+from synth.landmarks import plain_questions
 from synth.placement import Placement, place
 from synth.watermark import Passage, Payload, Watermark
 
@@ -52,8 +53,9 @@ class Listener:
         if case.sound is None:
             return
         case.samples = canonicalise(case.sound.samples)
+        case.questions = plain_questions(case.samples, case.sound.sample_rate)
         if self._clusters is not None and case.exact is None:
-            self._clusters.admit(fingerprint(case.samples, case.sound.sample_rate), case.sha256)
+            self._clusters.admit(case.questions, case.sha256)
 
     def check_marks(self, case: Case) -> None:
         """4. Look for every configured layer, among the released episodes, the likely ones first."""
@@ -63,7 +65,8 @@ class Listener:
             return
         try:
             registry = self._released.current()
-            case.leads = recall(self._database, case.samples, case.sound.sample_rate) if len(registry) else []
+            if len(registry):
+                case.leads = recall(self._database, case.samples, case.sound.sample_rate, case.questions)
         except GatewayError as error:
             case.add(4, *add, Outcome.ERROR, f"The released episodes could not be looked up: {error}.", layers=[])
             return

@@ -11,7 +11,7 @@ from gateway.submissions import EpisodeFingerprint
 from gateway.verification.passages import ReportedPassage, report_passage
 from synth.audio import Samples
 from synth.fingerprint import Fingerprint
-from synth.landmarks import EXCERPT, MOST_LEADS, plain_questions, shifted_questions
+from synth.landmarks import EXCERPT, MOST_LEADS, Question, plain_questions, shifted_questions
 from synth.placement import Placement, measure_likeness
 from synth.watermark import Passage
 
@@ -58,16 +58,18 @@ class Similar:
         }
 
 
-def recall(database: Database, samples: Samples, sample_rate: int) -> list[NamedLead]:
+def recall(
+    database: Database, samples: Samples, sample_rate: int, plain: Sequence[Question] | None = None
+) -> list[NamedLead]:
     """Return the released episodes that the sound may be taken from, best first, at most a hundred.
 
-    1. Ask about excerpts as they are.
+    1. Ask about excerpts as they are; `plain` holds these questions if they were made already.
     2. Unless the best answer is clear: ask about some of them at other pitches.
 
     Raises `DatabaseUnavailableError`.
     """
     with database.read() as session:
-        leads = find_leads(session, plain_questions(samples, sample_rate))  # 1.
+        leads = find_leads(session, plain_questions(samples, sample_rate) if plain is None else plain)  # 1.
         if not leads or leads[0].lead.votes < CLEAR_VOTES:
             leads += find_leads(session, shifted_questions(samples, sample_rate))  # 2.
     best: dict[str, NamedLead] = {}

@@ -102,7 +102,7 @@ def test_word_that_goes_on_is_kept_once_in_two_seconds() -> None:
 
 def test_keys_that_agree_about_no_place_are_no_lead() -> None:
     words = np.arange(30, dtype=np.int64)
-    question = Question(0.0, 1.0, words, words + 1_000)
+    question = Question(0.0, 1.0, words, words + 1_000, words)
     scattered = np.stack([words + 1_000, np.zeros(30, np.int64), words * 91 % 3_000 * 7], axis=1)
     agreeing = np.stack([words + 1_000, np.ones(30, np.int64), words + 500], axis=1)
     leads = rank([(question, np.concatenate([scattered, agreeing]))])
@@ -111,7 +111,7 @@ def test_keys_that_agree_about_no_place_are_no_lead() -> None:
 
 
 def test_one_word_has_one_vote_however_many_keys_it_has() -> None:
-    question = Question(0.0, 1.0, np.zeros(50, np.int64), np.arange(50))
+    question = Question(0.0, 1.0, np.zeros(50, np.int64), np.arange(50), np.arange(50))
     rows = np.stack([np.arange(50), np.zeros(50, np.int64), np.full(50, 7)], axis=1)
     assert rank([(question, rows)]) == []
 
@@ -119,4 +119,4 @@ def test_one_word_has_one_vote_however_many_keys_it_has() -> None:
 def test_shortlist_is_bounded() -> None:
     words = np.arange(5, dtype=np.int64)
     rows = np.concatenate([np.stack([words, np.full(5, number), words], axis=1) for number in range(3 * MOST_LEADS)])
-    assert len(rank([(Question(0.0, 1.0, words, words), rows)])) == MOST_LEADS
+    assert len(rank([(Question(0.0, 1.0, words, words, words), rows)])) == MOST_LEADS

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     organisation: str = Field("Assay development", description="Name printed in certificates and credentials.")
     policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
+    watermark_tenant: str = Field(
+        "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."
+    )
     audioseal_weights: Path = Field(DEFAULT_AUDIOSEAL, description="Folder with AudioSeal weights and their card.")
     detoxify: Path | None = Field(
         None, description="Folder with the official Detoxify checkpoint, its `config.json` and tokenizer; else our own."

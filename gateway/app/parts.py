@@ -80,6 +80,16 @@ def build_blobs(settings: Settings) -> BlobStore:
     return BlobStore(settings.blobs)
 
 
+def watermark_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Read the keys of the keyed mark, the current one first; those of the tenant, if one is named."""
+    keys = KeyFiles(settings.keys).watermark_keys()
+    if not settings.watermark_tenant:
+        return keys
+    from synth.keyed.key import tenant_key
+
+    return tuple(tenant_key(key, settings.watermark_tenant) for key in keys)
+
+
 def build_marks(settings: Settings) -> Sequence[Watermark]:
     """Load the configured watermark layers in order; one that cannot be loaded stops the process."""
     import torch
@@ -94,7 +104,8 @@ def build_marks(settings: Settings) -> Sequence[Watermark]:
         elif name == "keyed":
             from synth.adapters.keyed import KeyedMark
 
-            marks.append(KeyedMark(key=KeyFiles(settings.keys).watermark_keys()[0]))
+            current, *older = watermark_keys(settings)
+            marks.append(KeyedMark(key=current, older=older))
         else:
             raise SettingsError(f"no watermark layer is called '{name}'; set ASSAY_MARKS to audioseal and keyed")
     return tuple(marks)
@@ -258,15 +269,18 @@ def rotate_watermark(settings: Settings) -> Rotation:
     """Begin a new epoch of the keyed mark, and say so in the log; processes keep the old key until a restart."""
     from audit.event import Event, EventKind
     from gateway.keys import rotate_watermark as rotate
+    from gateway.keys import watermark_epoch
 
     log, at = build_log(settings), utc_now()
-    files = KeyFiles(settings.keys)
     with migrated_database(settings) as database, database.write() as session:
         log.check_not_forked(session)
-        rotation = rotate(files)
+        # The log names keys as the versions of marks do: with a tenant, those are not the ones in the files.
+        retired = watermark_epoch(watermark_keys(settings)[0])
+        rotation = rotate(KeyFiles(settings.keys))
         # If we crash here, the new key is in use and the log does not say since when; its marks read all the same.
-        facts: dict[str, Fact] = {"purpose": "watermark", "retired": rotation.retired}
-        log.append(session, Event(EventKind.KEY_CREATED, at, rotation.epoch, "system", facts))
+        facts: dict[str, Fact] = {"purpose": "watermark", "retired": retired}
+        epoch = watermark_epoch(watermark_keys(settings)[0])
+        log.append(session, Event(EventKind.KEY_CREATED, at, epoch, "system", facts))
         log.seal(session, at=at)
     return rotation
 
@@ -289,7 +303,7 @@ def build_verifier(
         max_seconds=settings.max_upload_seconds,
         public_url=settings.public_url,
         clock=utc_now,
-        jitter_key=KeyFiles(settings.keys).watermark_keys()[0],
+        jitter_key=watermark_keys(settings)[0],
         public=public,
         clusters=clusters if public else None,
     )

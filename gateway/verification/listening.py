@@ -134,14 +134,7 @@ class Listener:
             return Agreement.DISAGREES
         rate, tempo = _played(passages)
         whole = compare_sound(listen(case.samples, sample_rate, rate=rate, tempo=tempo), stored)
-        if not passages:
-            return whole
-        if whole is Agreement.DISAGREES:
-            # The place under the mark was compared more closely than the whole, and it is not other sound.
-            return Agreement.PARTLY if Placement.GENUINE in placements else Agreement.UNDECIDED
-        if whole is Agreement.UNDECIDED and Placement.GENUINE in placements:
-            return Agreement.AGREES
-        return whole
+        return _together(placements, whole) if passages else whole
 
     def _stored(self, episode_id: str) -> Fingerprint:
         with self._database.read() as session:
@@ -155,3 +148,17 @@ def _played(passages: Sequence[Passage]) -> tuple[float, float]:
     """Return how the longest passage is played: the factors on frequency and on pace."""
     longest = max(passages, key=lambda passage: passage.end - passage.start, default=None)
     return (1.0, 1.0) if longest is None else (longest.rate, longest.tempo)
+
+
+def _together(placements: Sequence[Placement], whole: Agreement) -> Agreement:
+    """Return what the marked passages at their places, none of them transplanted, and the whole sound say together.
+
+    A passage is compared more closely than the whole, so it decides where they contradict each other. Where both the
+    episode and something else are heard, its passages are inconclusive although the whole agrees.
+    """
+    genuine = Placement.GENUINE in placements
+    if whole is Agreement.AGREES:
+        return Agreement.AGREES if all(one is Placement.GENUINE for one in placements) else Agreement.PARTLY
+    if whole is Agreement.UNDECIDED:
+        return Agreement.AGREES if genuine else Agreement.UNDECIDED
+    return Agreement.PARTLY if genuine or whole is Agreement.PARTLY else Agreement.UNDECIDED

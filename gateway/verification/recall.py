@@ -10,7 +10,7 @@ from gateway.soundindex import NamedLead, find_leads
 from gateway.submissions import EpisodeFingerprint
 from gateway.verification.passages import ReportedPassage, report_passage
 from synth.audio import Samples
-from synth.fingerprint import Fingerprint
+from synth.fingerprint import AGREEMENT, Fingerprint
 from synth.landmarks import EXCERPT, MOST_LEADS, Question, plain_questions, shifted_questions
 from synth.placement import Placement, measure_likeness
 from synth.watermark import Passage
@@ -110,6 +110,6 @@ def _best(samples: Samples, sample_rate: int, lead: NamedLead, stored: Fingerpri
         reach = tempo * (end - start) / 2
         passage = replace(plain, episode_start=middle - reach, episode_end=middle + reach, tempo=tempo)
         likeness = measure_likeness(samples, sample_rate, passage, stored)
-        if likeness.placement is Placement.GENUINE and likeness.seconds >= LEAST_SECONDS:
+        if likeness.error_rate <= AGREEMENT and likeness.seconds >= LEAST_SECONDS:
             tried.append((likeness.error_rate, passage))
     return min(tried, key=lambda one: one[0])[1] if tried else None

@@ -15,12 +15,12 @@ from gateway.app.parts import (
     inspect_models,
     migrated_database,
     open_migrated_database,
-    rotate_watermark,
     soft_bindings,
     software_version,
     start_worker,
     utc_now,
 )
+from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, create_app
 
 __all__ = [
@@ -46,4 +46,5 @@ __all__ = [
     "software_version",
     "start_worker",
     "utc_now",
+    "watermark_keys",
 ]

@@ -21,12 +21,10 @@ ALIKE_BURST = 30  # different files with nearly the same sound that may be check
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
 if TYPE_CHECKING:
-    from audit.event import Fact
     from audit.log import Log
     from gateway.blobs import BlobStore
     from gateway.db import Database
     from gateway.engine import Engine
-    from gateway.keys import Rotation
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -80,16 +78,6 @@ def build_blobs(settings: Settings) -> BlobStore:
     return BlobStore(settings.blobs)
 
 
-def watermark_keys(settings: Settings) -> tuple[bytes, ...]:
-    """Read the keys of the keyed mark, the current one first; those of the tenant, if one is named."""
-    keys = KeyFiles(settings.keys).watermark_keys()
-    if not settings.watermark_tenant:
-        return keys
-    from synth.keyed.key import tenant_key
-
-    return tuple(tenant_key(key, settings.watermark_tenant) for key in keys)
-
-
 def build_marks(settings: Settings) -> Sequence[Watermark]:
     """Load the configured watermark layers in order; one that cannot be loaded stops the process."""
     import torch
@@ -102,6 +90,7 @@ def build_marks(settings: Settings) -> Sequence[Watermark]:
 
             marks.append(AudioSealMark(weights=settings.audioseal_weights))
         elif name == "keyed":
+            from gateway.app.watermarkkeys import watermark_keys
             from synth.adapters.keyed import KeyedMark
 
             current, *older = watermark_keys(settings)
@@ -265,32 +254,13 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
     engine.start(build_pipeline(toolchain, progress=progress))
 
 
-def rotate_watermark(settings: Settings) -> Rotation:
-    """Begin a new epoch of the keyed mark, and say so in the log; processes keep the old key until a restart."""
-    from audit.event import Event, EventKind
-    from gateway.keys import rotate_watermark as rotate
-    from gateway.keys import watermark_epoch
-
-    log, at = build_log(settings), utc_now()
-    with migrated_database(settings) as database, database.write() as session:
-        log.check_not_forked(session)
-        # The log names keys as the versions of marks do: with a tenant, those are not the ones in the files.
-        retired = watermark_epoch(watermark_keys(settings)[0])
-        rotation = rotate(KeyFiles(settings.keys))
-        # If we crash here, the new key is in use and the log does not say since when; its marks read all the same.
-        facts: dict[str, Fact] = {"purpose": "watermark", "retired": retired}
-        epoch = watermark_epoch(watermark_keys(settings)[0])
-        log.append(session, Event(EventKind.KEY_CREATED, at, epoch, "system", facts))
-        log.seal(session, at=at)
-    return rotation
-
-
 def build_verifier(
     settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark], public: bool
 ) -> Verifier:
     """Build the verifier of this installation's files; one that is not public answers its operator alone."""
     import time
 
+    from gateway.app.watermarkkeys import watermark_keys
     from gateway.verification.clusters import ClusterThrottle
     from gateway.verify import Verifier
 

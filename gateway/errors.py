@@ -130,7 +130,7 @@ class RangeNotSatisfiableError(GatewayError):
 
 
 class RateLimitedError(GatewayError):
-    """This client asks more often than is allowed; `retry_after` says in how many seconds to come back."""
+    """This client, or this sound, comes too often; `retry_after` says in how many seconds to come back."""
 
     slug = "rate-limited"
     status = 429

@@ -21,7 +21,7 @@ from synth.fingerprint import Fingerprint
 from synth.landmarks import Lead, Question, rank, stored_keys
 
 KEYS_AT_ONCE = 5_000  # of one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535
-MOST_POSTINGS = 200  # places of one key above which it says nothing: a jingle, or the disclosure of every episode
+MOST_POSTINGS = 200  # places of one key, beyond which it is not added: a jingle, or the disclosure of every episode
 
 
 class SoundKey(SQLModel, table=True):
@@ -56,9 +56,11 @@ def add(session: Session, episode_id: str, *, entry_index: int) -> None:
         words, keys = stored_keys(Fingerprint.from_bytes(row.data))
     except AudioError as error:
         raise ReleaseRefusedError(f"the fingerprint of episode {episode_id} cannot be read: {error}") from error
+    common = _common(session, keys.tolist())
     rows = [
         {"key": key, "entry_index": entry_index, "word": word}
         for key, word in zip(keys.tolist(), words.tolist(), strict=True)
+        if key not in common
     ]
     if rows:
         session.execute(insert(SoundKey), rows)
@@ -81,11 +83,20 @@ def find_leads(session: Session, questions: Sequence[Question]) -> list[NamedLea
 
 
 def _look_up(session: Session, keys: list[int]) -> NDArray[np.int64]:
-    """Return (key, entry index, word) of every place of the keys that are not too common, shape (places, 3)."""
+    """Return (key, entry index, word) of every place of the keys, shape (places, 3)."""
     rows: list[tuple[int, int, int]] = []
     for first in range(0, len(keys), KEYS_AT_ONCE):
         chosen = col(SoundKey.key).in_(keys[first : first + KEYS_AT_ONCE])
-        telling = select(SoundKey.key).where(chosen).group_by(col(SoundKey.key)).having(func.count() <= MOST_POSTINGS)
-        statement = select(SoundKey.key, SoundKey.entry_index, SoundKey.word).where(col(SoundKey.key).in_(telling))
+        statement = select(SoundKey.key, SoundKey.entry_index, SoundKey.word).where(chosen)
         rows += [(key, entry_index, word) for key, entry_index, word in session.exec(statement)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _common(session: Session, keys: list[int]) -> set[int]:
+    """Return the keys that have so many places already that one more would only slow every search."""
+    found: set[int] = set()
+    for first in range(0, len(keys), KEYS_AT_ONCE):
+        chosen = col(SoundKey.key).in_(keys[first : first + KEYS_AT_ONCE])
+        statement = select(SoundKey.key).where(chosen).group_by(col(SoundKey.key)).having(func.count() >= MOST_POSTINGS)
+        found.update(session.exec(statement))
+    return found

@@ -19,8 +19,8 @@ from synth.watermark import Passage
 PIECE = 50  # words (5 s) that are aligned by themselves: a tempo that is 2 % wrong shifts them by a tenth of a second
 SLACK = 10  # words (1 s) by which a place may be off: marks tell it to a fraction of a block, not to a sample
 LEAST_OVERLAP = 0.5  # share of a piece's sound that must lie within the stored fingerprint, or it says nothing
-GENUINE_ERROR = 0.18  # weighted error rate up to which the sound is the episode's; distributions: docs/fingerprint.md
-FOREIGN_ERROR = 0.40  # from which it is other sound; between the two, as where both are heard, nothing is claimed
+GENUINE_ERROR = 0.16  # weighted error rate up to which the sound is the episode's; distributions: docs/fingerprint.md
+FOREIGN_ERROR = 0.41  # from which it is other sound; between the two, as where both are heard, nothing is claimed
 GENUINE_SECONDS = 4.0  # of sound, to call it the episode's
 FOREIGN_SECONDS = 10.0  # of sound, to call it other sound: an accusation needs more than a confirmation
 

@@ -16,7 +16,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel, select
 
-import gateway.leases  # noqa: F401  # declares a table
+import gateway.leases  # declares a table
+import gateway.soundindex  # noqa: F401  # declares a table
 from audit.guards import GUARDS
 from gateway.db import Database, check_schema, is_unavailable, migrate, migration_config, open_database
 from gateway.errors import ConflictError, DatabaseUnavailableError

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.api.schemas import ReportOut
+from gateway.verification.passages import report_passage
+from gateway.verification.recall import Similar
 from gateway.verification.report import (
     CONCLUSIONS,
     INCOMPLETE,
@@ -19,6 +22,8 @@ from gateway.verification.report import (
     Report,
     conclude,
 )
+from synth.placement import Placement
+from synth.watermark import Passage
 
 OURS, OTHER = "ep_ours", "ep_other"
 GENUINE = Evidence(exact=OURS, trusted=True, claimed=OURS, logged=True, released=True)
@@ -53,6 +58,10 @@ COPY = Evidence(marked=True, identified=OURS, agreement=heard(Agreement.AGREES),
         (replace(COPY, logged=False), Conclusion.UNCONFIRMED),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.PARTLY)), Conclusion.ALTERED),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.DISAGREES)), Conclusion.TRANSPLANTED),
+        (Evidence(similar=(OURS,)), Conclusion.SIMILAR_CONTENT),
+        (Evidence(similar=(OURS,), marked=True), Conclusion.SIMILAR_CONTENT),
+        (Evidence(similar=(OURS,), trusted=True), Conclusion.UNCONFIRMED),
+        (Evidence(similar=(OURS,), tampered=True), Conclusion.ALTERED),
         # A fingerprint without a mark names nothing: two readings of one text may sound alike.
         (Evidence(agreement=heard(Agreement.AGREES)), Conclusion.UNKNOWN),
     ],
@@ -73,6 +82,7 @@ EVIDENCE = st.builds(
     agreement=st.dictionaries(st.sampled_from([OURS, OTHER]), st.sampled_from(Agreement)).map(
         lambda found: tuple(found.items())
     ),
+    similar=st.sampled_from([(), (OURS,), (OTHER, OURS)]),
     logged=st.booleans(),
     released=st.booleans(),
 )
@@ -92,6 +102,12 @@ def test_recovered_copy_needs_a_mark_sound_that_agrees_and_the_log(evidence: Evi
     if conclude(evidence) is Conclusion.RECOVERED_COPY:
         assert evidence.agrees(evidence.identified) is Agreement.AGREES
         assert evidence.logged
+
+
+@given(EVIDENCE)
+def test_sound_alone_never_makes_a_file_ours(evidence: Evidence) -> None:
+    if evidence.similar and not (evidence.exact or evidence.identified or evidence.claimed or evidence.tampered):
+        assert conclude(evidence) in {Conclusion.SIMILAR_CONTENT, Conclusion.UNCONFIRMED}
 
 
 @given(EVIDENCE, st.sampled_from(["trusted", "logged", "released"]))
@@ -136,6 +152,24 @@ def test_json_form_has_every_check_in_order() -> None:
     document = report_of(Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE).to_dict()
     assert [check["number"] for check in document["checks"]] == [1, 2, 3]
     assert [check["outcome"] for check in document["checks"]] == ["pass", "fail", "inconclusive"]
+
+
+def test_passages_and_similar_episodes_have_their_place_in_the_public_form() -> None:
+    passage = report_passage(Passage(OURS, 0.0, 20.0, 5.0, 25.0, 1.0, 1.0, 1e-20), Placement.GENUINE)
+    report = replace(report_of(Outcome.PASS), passages=(passage,), similar=(Similar.of(passage),))
+    public = ReportOut.model_validate(report.to_dict())
+    assert public.passages[0].model_dump() == {
+        "episode_id": OURS,
+        "start": 0.0,
+        "end": 20.0,
+        "episode_start": 5.0,
+        "episode_end": 25.0,
+        "speed": "as published",
+        "pitch": "as published",
+        "confidence": "certain",
+        "placement": "genuine",
+    }
+    assert set(public.similar[0].model_dump()) == set(public.passages[0].model_dump()) - {"confidence", "placement"}
 
 
 def test_check_is_found_by_its_id() -> None:

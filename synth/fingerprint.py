@@ -108,7 +108,7 @@ def listen(samples: Samples, sample_rate: int, *, rate: float = 1.0, tempo: floa
     """
     check_samples(samples, sample_rate)
     energy = _band_energy(samples, sample_rate, rate, tempo, start)
-    if len(energy) <= LAG or np.mean(np.square(samples, dtype=np.float64)) < SILENCE:
+    if len(energy) <= LAG or float(np.dot(samples, samples)) < SILENCE * len(samples):
         return np.zeros((max(0, len(energy) - LAG), BITS), dtype=np.float32)
     energy /= energy.mean()
     tilt = np.diff(np.log(energy + FLOOR), axis=1)

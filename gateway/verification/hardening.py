@@ -14,6 +14,8 @@ import numpy as np
 from synth.audio import Samples
 
 CANONICAL_RMS = 0.1  # of the sounding part (-20 dBFS, speech mastered to -16 LUFS): layers then hear one level
+MEASURED = 2_000_000  # samples, evenly spread, from which the level is measured
+AT_ONCE = 1_000_000  # samples that are hashed at a time: bounds memory
 MOST_GAIN = 100.0  # 40 dB; what is softer than that is noise, and stays soft
 SOUNDING = 0.02  # share of the loudest samples' value from which a sample counts as sounding
 LOUD = 0.999  # quantile of sample values that stands for the loudest: a click does not
@@ -25,14 +27,17 @@ _LABEL = b"assay verification jitter v1"
 
 
 def canonicalise(samples: Samples) -> Samples:
-    """Return samples (T,), already decoded and at one rate, at the level that every layer is shown."""
-    size = np.abs(samples)
+    """Bring samples (T,), already decoded and at one rate, to the level that every layer is shown, and return them.
+
+    They are changed in place where they can be: three hours are 700 MB.
+    """
+    size = np.abs(samples[:: max(1, len(samples) // MEASURED)])
     loud = float(np.quantile(size, LOUD)) if len(size) else 0.0
     if loud < SILENT:
         return samples
-    sounding = samples[size > SOUNDING * loud]
-    level = float(np.sqrt(np.square(sounding, dtype=np.float64).mean()))
-    return (samples * np.float32(min(MOST_GAIN, CANONICAL_RMS / level))).astype(np.float32)
+    level = float(np.sqrt(np.square(size[size > SOUNDING * loud], dtype=np.float64).mean()))
+    gain = np.float32(min(MOST_GAIN, CANONICAL_RMS / level))
+    return np.multiply(samples, gain, out=samples if samples.flags.writeable else None)
 
 
 def jitter_seed(key: bytes, samples: Samples) -> bytes:
@@ -41,6 +46,8 @@ def jitter_seed(key: bytes, samples: Samples) -> bytes:
     HMAC-SHA256 under a key of its own, over SHA-256 of the canonical samples as multiples of 2^-10, little-endian
     16-bit.
     """
-    own = hmac.digest(key, _LABEL, "sha256")
-    steps = np.clip(np.rint(samples / np.float32(STEP)), -32_768, 32_767).astype("<i2")
-    return hmac.digest(own, hashlib.sha256(steps.tobytes()).digest(), "sha256")
+    digest = hashlib.sha256()
+    for start in range(0, len(samples), AT_ONCE):
+        steps = np.rint(samples[start : start + AT_ONCE] / np.float32(STEP))
+        digest.update(np.clip(steps, -32_768, 32_767).astype("<i2").tobytes())
+    return hmac.digest(hmac.digest(key, _LABEL, "sha256"), digest.digest(), "sha256")

@@ -37,6 +37,7 @@ from synth.containers import sniff
 from synth.credentials import CredentialsDetail, CredentialsReader, CredentialsReport, CredentialsState
 from synth.decode import DecodeLimits, decode
 from synth.errors import AudioError, SynthError
+from synth.placement import Placement
 from synth.watermark import Watermark
 
 EXAMINED_RATE = 16_000  # Hz: every layer and the fingerprint listen below 8 kHz
@@ -243,6 +244,7 @@ def _evidence(case: Case) -> Evidence:
         claimed=case.claimed.id if case.claimed else None,
         marked=case.marks.marked,
         identified=case.identified,
+        transplanted=case.placement is Placement.TRANSPLANTED,
         agreement=tuple(case.agreement.items()),
         similar=tuple(one.episode_id for one in case.similar),
         logged=case.logged,

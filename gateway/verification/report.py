@@ -93,6 +93,7 @@ class Evidence:
     claimed: str | None = None  # released episode that credentials issued here name
     marked: bool = False  # some layer found its mark
     identified: str | None = None  # released episode that a mark names
+    transplanted: bool = False  # some passage carries a mark that was made for other sound
     agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
     similar: tuple[str, ...] = ()  # released episodes whose content the sound is like, if nothing names one
     logged: bool = False  # the receipts of the episode verify
@@ -116,6 +117,8 @@ def conclude(evidence: Evidence) -> Conclusion:
     8. Nothing.
     """
     # 1.
+    if evidence.transplanted:
+        return Conclusion.TRANSPLANTED
     named = {episode for episode in (evidence.identified, evidence.claimed) if episode}
     if any(evidence.agrees(episode) is Agreement.DISAGREES for episode in named):
         return Conclusion.TRANSPLANTED

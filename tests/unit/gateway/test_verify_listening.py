@@ -107,6 +107,7 @@ def concluded(case: Case) -> Conclusion:
     evidence = Evidence(
         marked=case.marks.marked,
         identified=case.identified,
+        transplanted=case.placement is Placement.TRANSPLANTED,
         agreement=tuple(case.agreement.items()),
         similar=tuple(one.episode_id for one in case.similar),
         logged=True,
@@ -144,6 +145,13 @@ def test_one_transplanted_passage_outweighs_a_genuine_one(database: Database) ->
     samples = np.concatenate([seconds("news", 0, 15), seconds("story", 0, 15)])
     case = examined(database, samples, KnowingMark(passage("news", 0.0, 15.0), passage("news", 15.0, 30.0, 15.0)))
     assert [one.placement for one in case.passages] == [Placement.GENUINE, Placement.TRANSPLANTED]
+    assert concluded(case) is Conclusion.TRANSPLANTED
+
+
+def test_transplanted_passage_of_a_second_episode_outweighs_the_first(database: Database) -> None:
+    samples = np.concatenate([seconds("news", 0, 15), seconds("news", 3, 18)])
+    case = examined(database, samples, KnowingMark(passage("news", 0.0, 15.0), passage("story", 15.0, 30.0, 5.0)))
+    assert case.identified == "ep_news"
     assert concluded(case) is Conclusion.TRANSPLANTED
 
 

@@ -15,7 +15,7 @@ from bench.watermark.attack import RATE, Attack, Goal, Samples, Severity, fitted
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One setting of one encoder; `delay` are samples at 16 kHz that the container does not take off by itself (measured)."""
+    """One setting of one encoder; `delay` are samples at 16 kHz that no container takes off (measured)."""
 
     encoder: str
     container: str
@@ -96,20 +96,15 @@ SBC = Codec("sbc", "sbc", 16_000, 64_000)
 def codec_attacks() -> list[Attack]:
     """Return every codec at every rate; files at 32 kbit/s and more and telephone codecs are mild."""
     mild, strong = Severity.MILD, Severity.STRONG
+    most, many = Goal.NINETY_NINE, Goal.NINETY
     attacks = [
         Attack(f"mp3-{kilobits}k", "codec", mild if kilobits > 16 else strong, mp3(kilobits), goal)
-        for kilobits, goal in ((128, Goal.NINETY_NINE), (64, Goal.NINETY_NINE), (32, Goal.NINETY_NINE), (16, Goal.NINETY))
+        for kilobits, goal in ((128, most), (64, most), (32, most), (16, many))
     ]
-    attacks += [Attack(f"aac-{kilobits}k", "codec", mild, aac(kilobits), Goal.NINETY_NINE) for kilobits in (128, 64, 32)]
+    attacks += [Attack(f"aac-{kilobits}k", "codec", mild, aac(kilobits), most) for kilobits in (128, 64, 32)]
     attacks += [
         Attack(f"opus-{kilobits}k", "codec", mild if kilobits >= 16 else strong, opus(kilobits), goal)
-        for kilobits, goal in (
-            (32, Goal.NINETY_NINE),
-            (24, Goal.NINETY_NINE),
-            (16, Goal.NINETY_NINE),
-            (12, Goal.NINETY),
-            (6, Goal.OPEN),
-        )
+        for kilobits, goal in ((32, most), (24, most), (16, most), (12, many), (6, Goal.OPEN))
     ]
     return [
         *attacks,

@@ -66,9 +66,7 @@ def filter_attacks() -> list[Attack]:
     """Return filters, equalisers, phase changes and resampling."""
     mild, strong = Severity.MILD, Severity.STRONG
     return [
-        Attack(
-            "lowpass-3.5khz", "filter", mild, partial(butterworth, kind="lowpass", hertz=3_500), Goal.NINETY_NINE
-        ),
+        Attack("lowpass-3.5khz", "filter", mild, partial(butterworth, kind="lowpass", hertz=3_500), Goal.NINETY_NINE),
         Attack("highpass-300hz", "filter", mild, partial(butterworth, kind="highpass", hertz=300)),
         Attack("highpass-500hz", "filter", mild, partial(butterworth, kind="highpass", hertz=500)),
         Attack("highpass-1500hz", "filter", strong, partial(butterworth, kind="highpass", hertz=1_500)),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.watermark.attack import RATE, Attack, Samples
-from bench.watermark.bench import Bench, cuts
+from bench.watermark.bench import Bench, cuts, version_of
 from bench.watermark.sources import KINDS, Programme
 from bench.watermark.systems.peers import peers
 from bench.watermark.systems.port import System

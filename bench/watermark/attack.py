@@ -49,11 +49,20 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a clip comes from, and how it is played: what a detector is asked to find out."""
+
+    start: float  # seconds of the episode at the clip's first sample
+    rate: float = 1.0
+    tempo: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Attack:
     """One attack: `apply(samples, rng)` takes float32 mono at 16 kHz, shape (T,), and returns the same kind.
 
-    The length may change. `rate` and `tempo` are what a detector should find undone: the factors on frequencies and on
-    the pace.
+    The length may change; `moves` says that sound is not where it was any more. `rate` and `tempo` are what a detector
+    should find undone: the factors on frequencies and on the pace.
     """
 
     name: str
@@ -63,6 +72,7 @@ class Attack:
     goal: Goal = Goal.OPEN
     rate: float = 1.0
     tempo: float = 1.0
+    moves: bool = False
 
     def __call__(self, samples: Samples, *, seed: int) -> Samples:
         """Apply with randomness that depends on the attack's name and `seed` alone."""
@@ -71,6 +81,10 @@ class Attack:
         if not np.isfinite(changed).all():
             raise ValueError(f"attack '{self.name}' returned samples that are not finite; mend it in bench/watermark")
         return changed
+
+    def place(self, start: float) -> Place | None:
+        """Return the place of an attacked clip that began `start` seconds into its episode; None if it `moves`."""
+        return None if self.moves else Place(start, self.rate, self.tempo)
 
 
 def level(samples: Samples) -> float:

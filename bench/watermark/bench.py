@@ -30,17 +30,17 @@ SMALL_REGISTRY = 10_000  # episodes
 class Size:
     """How much is measured; every table states the counts it really has."""
 
-    programmes: int = 4  # of each kind of sound
-    clips: int = 2  # of 20 s from each programme, at random offsets
+    programmes: int = 3  # of each kind of sound
+    clips: int = 1  # of 20 s from each programme, at random offsets
     alone: int = 1  # programmes of each kind that also carry one of our marks only
     peers: int = 1  # programmes of each kind for every peer
     episodes: int = 1_000_000  # in the registry
     networks: int = 40  # keys of the decoding network in the null
-    words: int = 200_000  # keys of the words for each of them, at least 3e6 in all
+    words: int = 80_000  # keys of the words for each of them: more than 3e6 in all
     quick: bool = False
 
 
-QUICK_SIZE = Size(programmes=1, clips=1, alone=0, peers=1, episodes=10_000, networks=3, words=100_000, quick=True)
+QUICK_SIZE = Size(programmes=1, clips=1, alone=0, peers=1, episodes=10_000, networks=3, words=20_000, quick=True)
 
 
 @dataclass(slots=True)
@@ -150,9 +150,12 @@ def version_of(*systems: System) -> str:
     return f"{OURS if ours else ''}suite {SUITE}, {' '.join(versions)}"
 
 
-def cuts(samples: Samples, count: int, seconds: float, seed: int) -> list[Samples]:
-    """Return `count` clips of `seconds` from random samples on; the whole if there is not more."""
+def cuts(samples: Samples, count: int, seconds: float, seed: int) -> list[tuple[float, Samples]]:
+    """Return `count` clips of `seconds` from random samples on, each with the second at which it was cut out.
+
+    Of a programme that has not more, the whole.
+    """
     rng = np.random.default_rng([20, seed])
     length = min(len(samples), round(seconds * 16_000))
     starts = rng.integers(0, len(samples) - length + 1, count)
-    return [samples[start : start + length] for start in starts]
+    return [(start / 16_000, samples[start : start + length]) for start in starts]

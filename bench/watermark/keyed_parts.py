@@ -1,32 +1,66 @@
-"""The parts of the keyed mark that its null is measured on: soft bits of a network, words of a word key."""
+"""The parts of the keyed mark that are measured by themselves: soft bits of a network, words of a word key, bounds."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.watermark.attack import Samples
+from bench.watermark.attack import Place, Samples
+from synth.keyed.bound import log_chance
 from synth.keyed.decoder import Decoder
-from synth.keyed.key import BITS, block_words, derive_keys, detector_weights
-from synth.keyed.spectrum import BLOCK
-from synth.keyed.statistic import soften
+from synth.keyed.hearing import soften
+from synth.keyed.key import BITS, derive_keys, detector_weights
+from synth.keyed.spectrum import BLOCK, HOP, SAMPLE_RATE, mel_matrix, spectra
+from synth.keyed.words import WordBook
 
-__all__ = ["BITS", "random_words", "soft_bits"]
+__all__ = ["BITS", "bit_accuracy", "needed_z", "random_words", "soft_bits"]
 
 
 def soft_bits(key: bytes, samples: Samples) -> NDArray[np.float32]:
-    """Return the soft bits of the whole blocks of `samples` under the network of `key`, shape (blocks, bits)."""
+    """Return the soft bits of the whole blocks of `samples` under the network of `key`, shape (blocks, 64)."""
     decoder = Decoder(weights=detector_weights(derive_keys(key).detector))
-    return soften(decoder.read(samples, np.arange(len(samples) // BLOCK) * BLOCK))
+    starts = range(0, (len(samples) - BLOCK) // HOP + 1, BLOCK // HOP)
+    return soften(decoder.read(np.abs(spectra(samples)) @ mel_matrix(), list(starts)))
 
 
 def random_words(rng: np.random.Generator, count: int, blocks: int) -> NDArray[np.float32]:
     """Return the ±1 words of `count` word keys, each of one random episode from one random block on.
 
-    Shape (count, blocks · bits).
+    Shape (count, blocks · 64). Every row has word keys of its own, so rows are independent.
     """
+    keys = derive_keys(rng.bytes(32))
     words = np.empty((count, blocks * BITS), dtype=np.float32)
     for row in words:
-        code, first = int(rng.integers(2**63)), int(rng.integers(64))
-        row[:] = block_words(rng.bytes(32), code, first + blocks)[first:].ravel()
-    return words
+        book = WordBook(keys=dataclasses.replace(keys, lanes=rng.bytes(32), words=rng.bytes(32)))
+        code = rng.integers(2**64, size=1, dtype=np.uint64)
+        positions = int(rng.integers(4_096)) + np.arange(blocks)
+        halves = (book.lane_bytes(int(book.lanes(code)[0]), positions), book.episode_bytes(code, positions)[0])
+        row[:] = np.unpackbits(np.concatenate(halves, axis=1)).reshape(-1)
+    return 2 * words - 1
+
+
+def needed_z(bits: NDArray[np.float32], chance: float) -> float:
+    """Return the z of `bits` (blocks, 64) at which the bound of one alignment is `chance`; inf if no z reaches it."""
+    norm = float(np.linalg.norm(bits.astype(np.float64)))
+    low, high = 0.0, float(np.abs(bits).sum(dtype=np.float64)) / norm
+    if log_chance(bits, high * norm) > np.log(chance):
+        return float("inf")
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if log_chance(bits, middle * norm) <= np.log(chance) else (middle, high)
+    return high
+
+
+def bit_accuracy(key: bytes, samples: Samples, code: int, place: Place) -> float | None:
+    """Return the share of hard bits that are right in the whole blocks of a clip that was cut at a known place."""
+    keys = derive_keys(key)
+    mel = np.abs(spectra(samples)) @ mel_matrix(place.rate)
+    block = BLOCK / SAMPLE_RATE
+    numbers = np.arange(int(np.ceil(place.start / block)), 1 + int((place.start + len(samples) / SAMPLE_RATE) / block))
+    starts = np.round((numbers * block - place.start) / place.tempo * SAMPLE_RATE / HOP).astype(int)
+    logits = Decoder(weights=detector_weights(keys.detector)).read(mel, starts.tolist(), tempo=place.tempo)
+    heard = logits.any(axis=1)
+    words = WordBook(keys=keys).words(code, int(numbers[-1]) + 1)[numbers]
+    return float(((logits > 0) == (words > 0))[heard].mean()) if heard.any() else None

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> None:
         ("keyed", (bench.keyed(),), bench.size.programmes, 0),
     ]
     others = [
-        (peer.name, (peer,), min(bench.size.peers, bench.size.programmes), PEER_SECONDS)
+        (peer.name, (peer,), min(bench.size.peers, bench.size.programmes), PEER_SECONDS.get(peer.name, 0))
         for peer in ([] if bench.size.quick else peers(bench.console))
     ]
     work = []

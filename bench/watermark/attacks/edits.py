@@ -51,13 +51,13 @@ def edit_attacks(material: Material) -> list[Attack]:
     """Return crops, gaps and splices; every clip of the benchmark is a crop at a random sample before any of them."""
     mild, strong = Severity.MILD, Severity.STRONG
     return [
-        Attack("crop-10s", "edit", mild, partial(cropped, seconds=10)),
-        Attack("crop-5s", "edit", strong, partial(cropped, seconds=5)),
+        Attack("crop-10s", "edit", mild, partial(cropped, seconds=10), moves=True),
+        Attack("crop-5s", "edit", strong, partial(cropped, seconds=5), moves=True),
         Attack("dropout-10pct", "edit", mild, partial(dropped, share=0.10)),
         Attack("dropout-30pct", "edit", strong, partial(dropped, share=0.30)),
-        Attack("cuts-5pct", "edit", strong, partial(cut_out, share=0.05)),
-        Attack("shuffle-250ms", "edit", strong, partial(shuffled, seconds=0.25)),
-        Attack("halves-swapped", "edit", strong, partial(swapped, material=material, seconds=8)),
+        Attack("cuts-5pct", "edit", strong, partial(cut_out, share=0.05), moves=True),
+        Attack("shuffle-250ms", "edit", strong, partial(shuffled, seconds=0.25), moves=True),
+        Attack("halves-swapped", "edit", strong, partial(swapped, material=material, seconds=8), moves=True),
     ]
 
 

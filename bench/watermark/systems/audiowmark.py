@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.watermark.attack import RATE, Samples
+from bench.watermark.attack import RATE, Place, Samples
 from bench.watermark.systems.port import Outcome, SystemMissingError
 from synth.watermark import Payload
 
@@ -47,7 +47,7 @@ class AudioWmark:
         self._run("-q", "add", "--key", str(self._key), str(source), str(target), _message(episode_id))
         return _read(target)
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
         """Decode and compare; bit accuracy is that of the best pattern."""
         source, answer = self._file("clip.wav"), self._file("answer.json")
         _write(source, samples)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from bench.watermark.attack import RATE, Samples, fitted
+from bench.watermark.attack import RATE, Place, Samples, fitted
 from bench.watermark.systems.port import Outcome, SystemMissingError
 from bench.watermark.systems.stand_ins import provide_librosa, provide_webrtcvad
 from synth.watermark import Payload
@@ -39,7 +39,7 @@ class Aware:
         marked = self._embed(samples, RATE, _bits(episode_id), self._embedder)
         return fitted(np.asarray(marked), len(samples))
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
         """Read the message and compare it with the known one."""
         bits, confidence = self._detect(samples, RATE, self._detector)
         same = int((np.asarray(bits).reshape(-1) == _bits(episode_id)).sum())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.watermark.attack import RATE, Samples
+from bench.watermark.attack import RATE, Place, Samples
+from bench.watermark.keyed_parts import bit_accuracy
 from bench.watermark.systems.port import Outcome
 from synth.adapters.audioseal import AudioSealMark
 from synth.adapters.keyed import KeyedMark
@@ -31,7 +32,7 @@ class AudioSeal:
         """Mark with the top bits of the episode's code."""
         return self.mark.embed(samples, RATE, Payload(episode_id))
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
         """Judge presence by the layer's rule; bits are read from all windows if it detects nothing."""
         windows = self.mark.windows(samples, RATE)
         detection = self.mark.judge(windows)
@@ -75,6 +76,7 @@ class Keyed:
 
     def __init__(self, registry: Registry, *, key: bytes = KEY) -> None:
         self.mark = KeyedMark(key=key)
+        self._key = key
         self.version = self.mark.version
         self.registry = registry
         self.rule = f"family-wise false match ≤ 1e-6 over {len(registry):,} episodes, proven"
@@ -83,17 +85,21 @@ class Keyed:
         """Mark with the episode's words."""
         return self.mark.embed(samples, RATE, Payload(episode_id))
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:
         """Search every episode of the registry at every speed, pitch and offset the reader knows."""
         detection = self.mark.detect(samples, RATE, self.registry)
         detected = detection.presence is Presence.DETECTED
         named = {passage.episode_id for passage in detection.passages} | (
             {detection.episode_id} if detection.episode_id else set()
         )
+        bits = None
+        if place is not None and episode_id:
+            bits = bit_accuracy(self._key, samples, Payload(episode_id).code, place)
         return Outcome(
             detected=detected,
             right=detected and episode_id in named,
             wrong=detected and bool(named - {episode_id}),
+            bit_accuracy=bits,
             score=detection.score,
             bound=detection.false_match_bound,
             spans=detection.spans,

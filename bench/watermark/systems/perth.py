@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from bench.watermark.attack import RATE, Samples, fitted
+from bench.watermark.attack import RATE, Place, Samples, fitted
 from bench.watermark.systems.port import Outcome, SystemMissingError
 from bench.watermark.systems.stand_ins import provide_librosa, provide_pkg_resources, provide_torchaudio
 
@@ -38,7 +38,7 @@ class Perth:
         with torch.inference_mode():
             return fitted(self._mark.apply_watermark(samples, sample_rate=RATE), len(samples))
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
         """Return the clip's score in 0..1."""
         with torch.inference_mode():
             score = float(self._mark.get_watermark(samples, sample_rate=RATE, round=False).mean())

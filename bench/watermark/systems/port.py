@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.watermark.attack import Samples
+from bench.watermark.attack import Place, Samples
 
 
 class SystemMissingError(Exception):
@@ -30,8 +30,8 @@ class Outcome:
 class System(Protocol):
     """One watermark, with its key if it has one.
 
-    `embed` returns as many samples as it was given, at 16 kHz. `detect` is told the episode only to judge the answer;
-    "" means that the clip carries no mark.
+    `embed` returns as many samples as it was given, at 16 kHz. `detect` is told the episode, and the clip's place in
+    it if there is one, only to judge the answer; "" means that the clip carries no mark.
     """
 
     name: str
@@ -41,5 +41,5 @@ class System(Protocol):
     def embed(self, samples: Samples, episode_id: str) -> Samples:
         """Return the marked clip."""
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:
         """Look for the mark."""

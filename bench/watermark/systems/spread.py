@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 
-from bench.watermark.attack import RATE, Samples
+from bench.watermark.attack import RATE, Place, Samples
 from bench.watermark.systems.port import Outcome
 from synth.watermark import Payload
 
@@ -43,7 +43,7 @@ class SpreadSpectrum:
         envelope = np.sqrt(uniform_filter1d(samples.astype(np.float64) ** 2, 320).clip(0))
         return (samples + self._gain * envelope * np.resize(mark, len(samples))).astype(np.float32)
 
-    def detect(self, samples: Samples, episode_id: str) -> Outcome:
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
         """Correlate with the pilot at every offset of a second; read the bits at the best one."""
         white = np.diff(sosfiltfilt(butter(4, (500, 4_000), "bandpass", fs=RATE, output="sos"), samples), prepend=0)
         white = white / np.sqrt(uniform_filter1d(white**2, 320).clip(1e-12))

@@ -24,7 +24,11 @@ class Store:
         if path.exists() and not resume:
             path.replace(path.with_suffix(".old"))
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            text = path.read_text(encoding="utf-8")
+            if text and not text.endswith("\n"):
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n")  # or the next measurement would be lost with the torn one
+            for line in text.splitlines():
                 try:
                     key, value = json.loads(line)
                 except ValueError:

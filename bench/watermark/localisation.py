@@ -46,7 +46,7 @@ def measure(bench: Bench) -> None:
     versions = version_of(*readers)
     work = [
         (kind, programme)
-        for kind in KINDS
+        for kind in (KINDS[:1] if bench.size.quick else KINDS)
         for programme in bench.programmes(kind)
         if ("localisation", versions, kind, str(programme.number)) not in bench.store
     ]
@@ -55,7 +55,7 @@ def measure(bench: Bench) -> None:
         other = others[(programme.number + 1) % len(others)]
         results: list[dict[str, Any]] = []
         for scene in scenes(bench, programme, other):
-            for coded in (False, True):
+            for coded in (False,) if bench.size.quick else (False, True):
                 rng = np.random.default_rng(0)
                 samples = mp3(64)(scene.samples, rng) if coded else scene.samples
                 for reader in readers:

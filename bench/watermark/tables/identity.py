@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.watermark.bench import Bench
 from bench.watermark.identification import CONDITIONS, cells
-from bench.watermark.null import gathered
+from bench.watermark.null import KEYS, OTHERS, POWERS, gathered
 from bench.watermark.proportion import Share
 from bench.watermark.tables import Grid, number
 
@@ -50,10 +50,16 @@ def identification_tables(bench: Bench) -> list[Grid]:
 
 
 def null_table(bench: Bench) -> list[Grid]:
-    """Return the counted tail beside the normal one and the proven bound."""
-    null = gathered(bench)
-    if null is None:
-        return []
+    """Return the counted tails beside the normal one and the proven bounds."""
+    tables = []
+    for which, title in ((KEYS, "keys drawn anew"), (OTHERS, "marked sound and the words of other episodes")):
+        null = gathered(bench, which)
+        if null is not None:
+            tables += [_tail(null, f"Chance matches of one alignment: {title}"), _sharper(null, title)]
+    return tables
+
+
+def _tail(null: dict[str, Any], title: str) -> Grid:
     tail = dict(null["tail"])
     rows = []
     for t in MARKS_ON_THE_TAIL:
@@ -62,15 +68,29 @@ def null_table(bench: Bench) -> list[Grid]:
             (
                 f"{t:g}",
                 f"{count:,}",
-                f"{count / null['trials']:.2e}" if count else f"< {3 / null['trials']:.1e}",
+                _share(count, null["trials"]),
                 f"{math.erfc(t / math.sqrt(2)) / 2:.2e}",
                 f"{math.exp(-t * t / 2):.2e}",
             )
         )
     note = (
-        f"{null['keys']:,} word keys under {null['networks']} networks, each against {null['clips']} unmarked clips of "
-        f"20 s: {null['trials']:,} values of z with mean {number(null['mean'], 5)} and standard deviation "
+        f"{null['words']:,} words in {null['parts']} runs, each against {null['clips']} clips of 20 s: "
+        f"{null['trials']:,} values of z with mean {number(null['mean'], 5)} and standard deviation "
         f"{number(null['sd'], 5)}; the highest is {max(tail):.2f}."
     )
-    columns = ("z ≥", "counted", "share", "normal distribution", "proven bound")
-    return [Grid("Chance matches of one alignment, keys drawn anew", columns, rows, note)]
+    return Grid(title, ("z ≥", "counted", "share", "normal distribution", "proven bound"), rows, note)
+
+
+def _sharper(null: dict[str, Any], title: str) -> Grid:
+    rows = [
+        (f"1e-{power}", f"{count:,}", _share(count, null["trials"]))
+        for power, count in zip(POWERS, null["exceeded"], strict=True)
+    ]
+    note = (
+        "How often the bound that a detection reports claimed less than this for one alignment: never oftener, if true."
+    )
+    return Grid(f"The reported bound: {title}", ("bound ≤", "counted", "share"), rows, note)
+
+
+def _share(count: int, trials: int) -> str:
+    return f"{count / trials:.2e}" if count else f"< {3 / trials:.1e}"

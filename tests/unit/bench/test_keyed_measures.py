@@ -56,10 +56,10 @@ def test_noise_in_a_pause_is_seen_and_noise_elsewhere_is_not() -> None:
 
 
 def test_words_of_fresh_keys_are_coins() -> None:
-    words = random_words(np.random.default_rng(0), 500, 4)
+    words = random_words(np.random.default_rng(0), 500, blocks=4)
     assert set(np.unique(words)) == {-1.0, 1.0}
     assert abs(words.mean()) < 4 / math.sqrt(words.size)
-    assert np.abs(np.corrcoef(words[:, :64].T) - np.eye(64)).max() < 0.25
+    assert np.abs(np.corrcoef(words[:, :BITS].T) - np.eye(BITS)).max() < 0.25
 
 
 def test_reported_bound_is_never_worse_than_hoeffding() -> None:

@@ -12,7 +12,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check lint bench-pipeline bench-log train-audioseal train-toxicity clean
+.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark recordings train-audioseal train-toxicity clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -40,6 +40,14 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+setup-bench: $(VENV)/.ready-bench ## the same with what the watermark benchmark needs (a C compiler among it)
+
+$(VENV)/.ready-bench: $(VENV)/.ready-dev requirements/peers.txt
+	@echo "[setup] installing the measures, attacks and peers of the watermark benchmark"
+	@$(PIP) --editable '.[bench]'
+	@$(PIP) --no-deps --requirement requirements/peers.txt
+	@touch $@
+
 demo: setup ## run the whole gate on the example scripts, and check what came out
 	@$(ASSAY) demo
 
@@ -60,6 +68,12 @@ bench-pipeline: setup-dev ## seconds and real-time factor per stage of the brief
 
 bench-log: setup-dev ## appends per second, proofs and fsck of the audit log on both databases
 	@$(BIN)/python -m bench.log_throughput
+
+recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
+	@$(BIN)/python -m synth.training.recordings --out var/recordings
+
+bench-watermark: setup-bench ## attack our marks and their peers side by side (an hour; ARGS="--quick" for minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark $(ARGS)
 
 train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped); SENTENCES=/path/to/claims.jsonl
 	@$(BIN)/python -m synth.training.train --out var/training/audioseal $(if $(SENTENCES),--sentences "$(SENTENCES)")

@@ -12,7 +12,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check lint bench-pipeline bench-log train-audioseal train-toxicity clean
+.PHONY: help setup setup-dev demo test check lint bench-pipeline bench-log recordings train-audioseal train-toxicity clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench-pipeline: setup-dev ## seconds and real-time factor per stage of the brief
 
 bench-log: setup-dev ## appends per second, proofs and fsck of the audit log on both databases
 	@$(BIN)/python -m bench.log_throughput
+
+recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
+	@$(BIN)/python -m synth.training.recordings --out var/recordings
 
 train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped); SENTENCES=/path/to/claims.jsonl
 	@$(BIN)/python -m synth.training.train --out var/training/audioseal $(if $(SENTENCES),--sentences "$(SENTENCES)")

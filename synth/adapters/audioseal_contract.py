@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 SAMPLE_RATE: Final = 16_000
+LEAST_SHARE: Final = 0.02
+"""Share of its frames that a bin must keep to be brought back to unit power: below, it stays as silent as it is."""
 BAND_HERTZ: Final = 125.0
 """The level that a tone is held against is the power of the sound in a band of this width."""
 
@@ -96,7 +98,7 @@ class Whitening:
     """Divides the local level out of what the detector sees, so that every frame and band tells as much as another.
 
     What is near the noise floor of its bin (the `quantile` of its local power over time) is turned down: a frame of
-    power p counts 1 - floor·n / p, at least 0.
+    power p counts 1 - floor·n / p, at least 0.  What is left of a bin is brought back to unit power over time.
     """
 
     frame: int
@@ -122,6 +124,8 @@ class Whitening:
         rank = max(1, round(self.quantile * power.shape[1]))
         noise = power.kthvalue(rank, dim=1, keepdim=True).values
         weight = (1 - self.floor * noise / (power + 1e-20)).clamp_min(0) / (power + faint).sqrt()
+        left = (weight.square() * power).mean(1, keepdim=True)
+        weight = weight / (left + LEAST_SHARE).sqrt()
         pieces = torch.fft.irfft(spectrum * weight, n=self.frame) * self._window
         scale = (self.frame / 2) ** 0.5 * (2 * self.hop / self.frame)
         return overlap_add(pieces, self.hop)[..., start : start + length] * scale
@@ -168,5 +172,5 @@ class Contract:
 def windowed_rms(audio: Tensor, size: int) -> Tensor:
     """RMS over the last `size` samples, (B, size + T) to (B, T)."""
     power = functional.pad(audio.double().square().cumsum(-1), (1, 0))
-    mean = (power[..., size + 1 :] - power[..., 1 : -size]) / size
+    mean = (power[..., size + 1 :] - power[..., 1:-size]) / size
     return mean.clamp_min(0).sqrt().to(audio.dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -43,6 +44,10 @@ DETECTOR: dict[str, Any] = _COMMON | {
 LINEAR = 4.0
 """Bias that keeps a signal in the linear part of the ELU."""
 PHASES = 10
+FROZEN = re.compile(r"detector\.0\.model\.[0-8]\.")
+"""The detector's layers up to the filter bank, which stay as they are constructed."""
+AVERAGING = re.compile(r"detector\.0\.model\.(9|10)\.")
+"""The detector's residual blocks at 50 Hz."""
 SMALL = 0.02
 """Standard deviation of the filtered tones: around 0 a small signal passes an ELU unchanged, and so does padding."""
 
@@ -151,8 +156,8 @@ def start_detector(model: AudioSealDetector, sample: Tensor) -> None:
         layer.bias.zero_()
     for bit in range(BITS):
         for tone, sign in ((2 * bit, -1.0), (2 * bit + 1, 1.0)):
-            compare.weight[bit, tone :: tones] += sign
-            compare.weight[BITS + bit, tone :: tones] -= sign
+            compare.weight[bit, tone::tones] += sign
+            compare.weight[BITS + bit, tone::tones] -= sign
         summary.weight[bit, bit] += 1 / 7
         summary.weight[bit, BITS + bit] -= 1 / 7
         summary.weight[BITS, [bit, BITS + bit]] += 1 / 7
@@ -228,14 +233,18 @@ def frame_logits(model: AudioSealDetector, audio: Tensor) -> Tensor:
 
 
 def optimiser(model: nn.Module, rate: float) -> torch.optim.Adam:
-    """Adam with a twentieth of `rate` for the large filter kernels, whose taps all move one output together."""
-    kernels: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for parameter in model.parameters():
-        wide = parameter.ndim == 3 and parameter.shape[-1] >= 64
-        (kernels if wide else others).append(parameter)
-    groups = [{"params": others, "share": 1.0}, {"params": kernels, "share": 0.05}]
-    return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
+    """Adam with a share of `rate` for each part: none for the filter bank, little for what works on small signals.
+
+    The bank's taps and the averaging layers' biases are so small that Adam's equal steps would drown them.
+    """
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not FROZEN.match(name))
+        if parameter.requires_grad:
+            groups.setdefault(0.02 if AVERAGING.match(name) else 1.0, []).append(parameter)
+    return torch.optim.Adam(
+        [{"params": members, "share": share} for share, members in groups.items()], lr=rate, betas=(0.9, 0.99)
+    )
 
 
 def set_rate(adam: torch.optim.Optimizer, rate: float) -> None:

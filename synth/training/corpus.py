@@ -14,6 +14,12 @@ from synth.adapters.audioseal_contract import SAMPLE_RATE
 from synth.training import recordings
 
 
+SHARES = {"human": 0.38, "synthetic": 0.28, "bed": 0.08, "hum": 0.06, "music": 0.15, "other": 0.05}
+"""How often each kind of clip is drawn."""
+NO_SPEECH = ("hum", "music", "other")
+"""Kinds that are hard to tell from a mark, or nothing to put one on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """Speech and music at 16 kHz, one long array per voice or piece."""
@@ -36,17 +42,19 @@ class Corpus:
     def draw(self, count: int, length: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
         """`count` clips of `length` samples, coloured, (count, length), and what each is.
 
-        45 % human speech, 35 % synthetic, 8 % speech over music, 8 % music, 4 % noise and chords.
+        38 % human speech, 28 % synthetic, 8 % speech over music, 6 % speech with hum, 15 % music, 5 % noise and chords.
         """
         rows, kinds = np.zeros((count, length), np.float32), []
         for row in range(count):
-            kind = str(rng.choice(("human", "synthetic", "bed", "music", "other"), p=(0.45, 0.35, 0.08, 0.08, 0.04)))
+            kind = str(rng.choice(tuple(SHARES), p=tuple(SHARES.values())))
             kinds.append(kind)
             if kind == "other":
                 rows[row] = not_speech(1, length, rng)[0].numpy()
                 continue
             family = {"synthetic": self.synthetic, "music": self.music}.get(kind, self.human)
             rows[row] = part(family, length, rng)
+            if kind == "hum":
+                rows[row] += hum(length, rng) * (rms(rows[row]) * 10 ** (-rng.uniform(5, 30) / 20))
             if kind == "bed":
                 bed = part(self.music, length, rng)
                 rows[row] += bed * (rms(rows[row]) / rms(bed) * 10 ** (-rng.uniform(3, 25) / 20))
@@ -62,6 +70,16 @@ def part(family: tuple[NDArray[np.float16], ...], length: int, rng: np.random.Ge
         if rms(out) > 0.02:
             break
     return out
+
+
+def hum(length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The odd harmonics of 50 Hz up to 4 kHz with random levels and phases, RMS 1; the mark's frequencies among them."""
+    time = np.arange(length) / SAMPLE_RATE
+    wave = np.zeros(length)
+    for harmonic in range(1, 80, 2):
+        size = rng.uniform(0, 1) / harmonic ** rng.choice((0.3, 1.0))
+        wave += size * np.sin(2 * np.pi * (50 * harmonic * time + rng.random()))
+    return (wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
 
 
 def rms(sound: NDArray[np.float32]) -> float:

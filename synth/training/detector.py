@@ -17,6 +17,8 @@ from synth.training import architecture, attacks, corpus, generator, losses, tea
 CLIP = 240 * teacher.HOP
 """4.8 s: what one decision looks at."""
 BATCH = 16
+UNMARKED = 0.6
+"""Share of the rows that hold no plain speech that are kept without a mark."""
 ATTACKED = 0.6
 """Share of the rows that go through an attack."""
 
@@ -57,13 +59,14 @@ def example(
     clips: corpus.Corpus, gain: float, rng: np.random.Generator, player: AudioSealWM | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One batch: attacked audio (B, T), message (B, bits), mask of the mark (B, T)."""
-    sound, _ = clips.draw(BATCH, CLIP + teacher.HOP, rng)
+    sound, kinds = clips.draw(BATCH, CLIP + teacher.HOP, rng)
     message = torch.from_numpy(rng.integers(0, 2, (BATCH, teacher.BITS)))
     mask = masks(BATCH, CLIP, rng)
+    for row, kind in enumerate(kinds):
+        if kind in corpus.NO_SPEECH and rng.random() < UNMARKED:
+            mask[row] = 0
     level = gain * torch.from_numpy(rng.uniform(0.7, 1.4, (BATCH, 1)).astype(np.float32))
-    played = (
-        teacher.play(message, CLIP + teacher.HOP) if player is None else generator.play(player, sound, message)
-    )
+    played = teacher.play(message, CLIP + teacher.HOP) if player is None else generator.play(player, sound, message)
     mark = level * teacher.contract(1.0).to_mark(played, sound, sound)
     shift = int(rng.integers(teacher.HOP))
     audio = sound[:, shift : shift + CLIP] + mask * mark[:, shift : shift + CLIP]
@@ -81,7 +84,7 @@ def train(
     floor: float,
     device: str = "cpu",
     seed: int = 1,
-    rate: float = 4e-4,
+    rate: float = 3e-4,
     player: AudioSealWM | None = None,
 ) -> None:
     """Train until `minutes` have passed; state in `out/detector.pt`, log in `out/detector.jsonl`; resumes.
@@ -94,7 +97,7 @@ def train(
     model = architecture.build_detector()
     contract = teacher.contract(1.0)
     state_file = out / "detector.pt"
-    gain, step = Gain(1.5 * teacher.GAIN, floor), 0
+    gain, step = Gain(teacher.GAIN, floor), 0
     if not state_file.exists():
         with torch.no_grad():
             audio, _, _ = example(clips, gain.value, rng, player)

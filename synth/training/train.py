@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--minutes", type=float, default=25.0, help="of detector training; the generator gets a tenth")
     parser.add_argument("--device", default="cpu", help="where the detector is trained: cpu or cuda")
-    parser.add_argument("--gain", type=float, default=teacher.GAIN, help="level of the shipped mark; 1 is as loud as its band")
+    parser.add_argument(
+        "--gain", type=float, default=teacher.GAIN, help="level of the shipped mark; 1 is as loud as its band"
+    )
     parser.add_argument("--floor", type=float, default=0.2, help="lowest gain in training")
     parser.add_argument("--trials", type=int, default=60, help="clips in every cell of the report")
     parser.add_argument("--version", default="dev", help="version of the weights, for the card")

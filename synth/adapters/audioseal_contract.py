@@ -27,7 +27,8 @@ def neighbours(frame: int, width_bark: float) -> Tensor:
     hertz = torch.arange(frame // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / frame
     bark = 13 * torch.atan(0.00076 * hertz) + 3.5 * torch.atan((hertz / 7500) ** 2)
     weights = (1 - (bark[:, None] - bark[None]).abs() / (2 * width_bark)).clamp_min(0)
-    return (weights / weights.sum(1, keepdim=True)).float()
+    share: Tensor = weights / weights.sum(1, keepdim=True)
+    return share.float()
 
 
 def window_of(frame: int) -> Tensor:
@@ -62,7 +63,8 @@ class Shaping:
         power = torch.fft.rfft(sound.unfold(-1, self.frame, self.hop) * self._window).abs().square()
         # A tone of amplitude 1 and white noise of the same power in BAND_HERTZ come out as 1.
         scale = 2 * BAND_HERTZ / (SAMPLE_RATE / 2) / (self.frame / 2)
-        return (power @ self._matrix.T * scale).sqrt()
+        level: Tensor = (power @ self._matrix.T * scale).sqrt()
+        return level
 
     def frames(self, played: Tensor, levels: Tensor) -> Tensor:
         """Shaped frames (B, n, frame), ready to be added up, of `played` (B, T) and `levels` of n + 2 frames.
@@ -71,7 +73,8 @@ class Shaping:
         """
         allowed = torch.minimum(torch.minimum(levels[:, :-2], levels[:, 1:-1]), levels[:, 2:])
         spectrum = torch.fft.rfft(played.unfold(-1, self.frame, self.hop) * self._window)
-        return torch.fft.irfft(spectrum * allowed, n=self.frame) * (self._window * (2 * self.hop / self.frame))
+        shaped: Tensor = torch.fft.irfft(spectrum * allowed, n=self.frame)
+        return shaped * (self._window * (2 * self.hop / self.frame))
 
     def shape(self, played: Tensor, sound: Tensor) -> Tensor:
         """Shape a whole clip: `played` and `sound` (B, T) to (B, T), silence before and after."""
@@ -128,7 +131,8 @@ class Whitening:
         weight = weight / (left + LEAST_SHARE).sqrt()
         pieces = torch.fft.irfft(spectrum * weight, n=self.frame) * self._window
         scale = (self.frame / 2) ** 0.5 * (2 * self.hop / self.frame)
-        return overlap_add(pieces, self.hop)[..., start : start + length] * scale
+        white: Tensor = overlap_add(pieces, self.hop)[..., start : start + length] * scale
+        return white
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The convolutions of an AudioSeal model, run at once or piece by piece with their state.
 
-`plan` takes a model apart into plain operations and leaves out what can not change its output: residual branches whose
-last layer is exactly zero, and channels that no later layer reads.  Nothing is approximated.  What it does not know, for
-example an LSTM, is kept as it is and can not be streamed.
+`plan` takes a model apart into plain operations and leaves out what cannot change its output: residual branches whose
+last layer is exactly zero, and channels that no later layer reads.  Nothing is approximated.  What it does not know,
+for example an LSTM, is kept as it is and cannot be streamed.
 
 audioseal 0.2.0 declares a `streaming()` mode in which no layer keeps state; `start` is ours and does: every causal
 convolution keeps the end of its input, every transposed one the overlap of its output.

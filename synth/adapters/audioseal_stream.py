@@ -1,8 +1,8 @@
 """Marks a programme piece by piece: what comes out, joined, is what marking it at once gives.
 
 Latency, from a sample going in to the same sample coming out marked: the contract's look-ahead and one latent frame
-(640 + 320 samples at 16 kHz, 60 ms, for our weights), and at other rates twice the delay of the resampler (about 65 ms
-and 22 ms).  `MarkStream.latency` says it in seconds.
+(640 + 320 samples at 16 kHz, 60 ms, for our weights), and at other rates the delay of the resampler on the way to
+16 kHz and back.  The first 0.1 s are held back, because audio that ends within them stays unmarked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from synth.errors import MarkUnavailableError
 SHORTEST_SECONDS: Final = 0.1
 """Shorter audio is returned unmarked."""
 RESAMPLER_SECONDS: Final = 0.09
-"""Bound on what soxr holds back on the way to 16 kHz and back, at the rates of speech and music."""
+"""Bound on what soxr holds back on the way to 16 kHz and back; measured up to 0.084 s at 16 to 48 kHz."""
+INAUDIBLE: Final = 1e-9
+"""What a resampler leaves in silence, -180 dBFS, is not a mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Marker:
         self._skip = shaping.frame - shaping.hop  # samples before the programme begins
         self._left = 0  # samples that went in and did not come out
 
+    @property
+    def lag(self) -> int:
+        """Samples by which the mark that came out may be behind the sound that went in."""
+        return self._shaping.ahead + self._hop
+
     @torch.inference_mode()
     def push(self, sound: Tensor) -> Tensor:
-        """Take sound (1, n), return the next part of the mark (1, m), which lags behind by at most 960 samples."""
+        """Take sound (1, n), return the next part of the mark (1, m), `lag` behind at most."""
         self._left += sound.shape[-1]
         waiting = torch.cat([self._waiting, sound], -1)
         ready = waiting.shape[-1] // self._hop * self._hop
@@ -129,9 +136,10 @@ class MarkStream:
     @property
     def latency(self) -> float:
         """Seconds by which the output lags behind the input, at most; add the length of a piece."""
-        shaping = self._marker._shaping
-        own = (shaping.ahead + self._marker._hop) / SAMPLE_RATE
-        return own if self._down is None else own + RESAMPLER_SECONDS
+        own = self._marker.lag / SAMPLE_RATE
+        if self._down is not None:
+            own += RESAMPLER_SECONDS * max(1.0, SAMPLE_RATE / self._rate)
+        return max(own, SHORTEST_SECONDS)
 
     def push(self, samples: Samples) -> Samples:
         """Take the next samples (n,), return the marked samples (m,) that are ready; they may be none.
@@ -170,6 +178,7 @@ class MarkStream:
         high = mark[0].numpy()
         if self._up is not None:
             high = self._up.resample_chunk(np.ascontiguousarray(high), last=last)
+            high[np.abs(high) < INAUDIBLE] = 0
         if len(high):
             self._marks.append(high)
         held, waiting = sum(map(len, self._held)), sum(map(len, self._marks))

@@ -28,7 +28,8 @@ from audioseal.models import AudioSealDetector, AudioSealWM
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.training.teacher import BITS, HOP, LEVEL, SAMPLE_RATE, TONES, carriers
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training.teacher import BITS, HOP, LEVEL, TONES, carriers
 
 _COMMON: dict[str, Any] = {
     "channels": 1, "activation": "ELU", "activation_params": {"alpha": 1.0}, "norm": "none", "norm_params": {},

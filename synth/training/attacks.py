@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import soxr
@@ -12,9 +12,15 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from synth.training import codecs
 
-Samples = NDArray[np.float32]
+Samples = NDArray[Any]
+"""Floating-point samples (T,); an attack may give back float64."""
 Attack = Callable[[Samples, np.random.Generator], Samples]
 RATE: Final = 16_000
+
+
+def _resample(sound: Samples, source: int, target: int) -> Samples:
+    out: Samples = soxr.resample(sound, source, target)
+    return out
 
 
 def coded(name: str, kilobits: int, rate: int = RATE) -> Attack:
@@ -22,22 +28,22 @@ def coded(name: str, kilobits: int, rate: int = RATE) -> Attack:
 
     def apply(sound: Samples, _: np.random.Generator) -> Samples:
         through = {"mp3": codecs.mp3, "aac": codecs.aac, "opus": codecs.opus, "vorbis": codecs.vorbis}[name]
-        decoded, got = through(soxr.resample(sound, RATE, rate).astype(np.float32), rate, kilobits)
-        return soxr.resample(decoded, got, RATE).astype(np.float32)
+        decoded, got = through(_resample(sound, RATE, rate).astype(np.float32), rate, kilobits)
+        return _resample(decoded, got, RATE).astype(np.float32)
 
     return apply
 
 
 def telephone(sound: Samples, _: np.random.Generator) -> Samples:
     """8 kHz sampling and mu-law, as in G.711."""
-    low = np.clip(soxr.resample(sound, RATE, 8_000), -1, 1)
+    low = np.clip(_resample(sound, RATE, 8_000), -1, 1)
     pressed = np.round(127 * np.sign(low) * np.log1p(255 * np.abs(low)) / np.log(256)) / 127
-    return soxr.resample(np.sign(pressed) * np.expm1(np.abs(pressed) * np.log(256)) / 255, 8_000, RATE)
+    return _resample(np.sign(pressed) * np.expm1(np.abs(pressed) * np.log(256)) / 255, 8_000, RATE)
 
 
 def half_rate(sound: Samples, _: np.random.Generator) -> Samples:
     """To 8 kHz and back."""
-    return soxr.resample(soxr.resample(sound, RATE, 8_000), 8_000, RATE)
+    return _resample(_resample(sound, RATE, 8_000), 8_000, RATE)
 
 
 def noise(decibels: float) -> Attack:
@@ -53,7 +59,12 @@ def noise(decibels: float) -> Attack:
 def band(kind: str, hertz: float) -> Attack:
     """Butterworth filter of order 6; `kind` is "lowpass" or "highpass"."""
     sections = butter(6, hertz, btype=kind, fs=RATE, output="sos")
-    return lambda sound, _: sosfilt(sections, sound)
+
+    def apply(sound: Samples, _: np.random.Generator) -> Samples:
+        filtered: Samples = sosfilt(sections, sound)
+        return filtered
+
+    return apply
 
 
 def gain(decibels: float) -> Attack:
@@ -93,7 +104,8 @@ def reverb(seconds: float, direct: float = 0.5) -> Attack:
         tail = rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
         response = tail * np.sqrt((1 - direct) / np.sum(tail**2))
         response[0] += np.sqrt(direct)
-        return fftconvolve(sound, response)[: sound.size]
+        wet: Samples = fftconvolve(sound, response)[: sound.size]
+        return wet
 
     return apply
 

@@ -11,6 +11,7 @@ from audioseal.models import AudioSealDetector
 from numpy.typing import NDArray
 
 from synth.adapters.audioseal import AudioSealMark
+from synth.adapters.audioseal_contract import SAMPLE_RATE
 from synth.training import evaluate
 
 SPARE = 2.0
@@ -43,7 +44,7 @@ def unmarked(mark: AudioSealMark, held_out: evaluate.HeldOut, *, seed: int, most
     margins: list[float] = []
     bits: list[NDArray[np.float32]] = []
     for kind, sound in evaluate.negatives(held_out, seed=seed, most=most):
-        windows = mark.windows(sound.astype(np.float32), evaluate.SAMPLE_RATE)
+        windows = mark.windows(sound.astype(np.float32), SAMPLE_RATE)
         if windows.start:  # a clip that is too quiet is inconclusive, never an alarm
             kinds.append(kind)
             margins.append(max(windows.margin))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +14,6 @@ from torch import Tensor
 
 from synth.adapters.audioseal_contract import SAMPLE_RATE
 from synth.training import recordings
-
 
 SHARES = {"human": 0.38, "synthetic": 0.28, "bed": 0.08, "hum": 0.06, "music": 0.15, "other": 0.05}
 """How often each kind of clip is drawn."""
@@ -61,7 +62,7 @@ class Corpus:
         return colour(torch.from_numpy(rows), rng), kinds
 
 
-def part(family: tuple[NDArray[np.float16], ...], length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def part(family: Sequence[NDArray[np.floating[Any]]], length: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """A random part with sound in it (RMS > 0.02) of a random member of `family`."""
     source = family[int(rng.integers(len(family)))]
     for _ in range(20):
@@ -73,13 +74,14 @@ def part(family: tuple[NDArray[np.float16], ...], length: int, rng: np.random.Ge
 
 
 def hum(length: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The odd harmonics of 50 Hz up to 4 kHz with random levels and phases, RMS 1; the mark's frequencies among them."""
+    """Odd harmonics of 50 Hz up to 4 kHz, the mark's frequencies among them, at random levels and phases; RMS 1."""
     time = np.arange(length) / SAMPLE_RATE
     wave = np.zeros(length)
     for harmonic in range(1, 80, 2):
         size = rng.uniform(0, 1) / harmonic ** rng.choice((0.3, 1.0))
         wave += size * np.sin(2 * np.pi * (50 * harmonic * time + rng.random()))
-    return (wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
+    scaled: NDArray[np.float32] = (wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
+    return scaled
 
 
 def rms(sound: NDArray[np.float32]) -> float:

@@ -65,7 +65,7 @@ def export(
     measured: Mapping[str, Mapping[str, Any]],
     detector: AudioSealDetector,
 ) -> None:
-    """Write the generator of `out` and `detector` to `target` with a card; `gain` is relative to `teacher.GAIN`'s scale."""
+    """Write the generator of `out` and `detector` to `target` with a card; `gain` as in `teacher.GAIN`."""
     target.mkdir(parents=True, exist_ok=True)
     digests = {}
     states = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from synth.training.teacher import HOP, SAMPLE_RATE
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training.teacher import HOP
 
 SECOND = SAMPLE_RATE // HOP
 
@@ -26,8 +27,9 @@ def mark_loss(logits: Tensor, message: Tensor, marked: Tensor, weights: Tensor) 
     """Loss of frame `logits` (B, 2 + bits, F) for `message` (B, bits) where `marked` (B, F) is 1.
 
     Bits count in clips with at least a second of mark, on the logit averaged over the marked frames, and (30 %) on the
-    average over each second.  Presence counts per frame, and in clips that are marked whole or not at all also on average.  Without a mark their average is drawn to 0, so that no bit leans.  `weights` (bits,)
-    raises the bits that are not learned yet.
+    average over each second.  Presence counts per frame, and in clips that are marked whole or not at all also on
+    average.  Without a mark the average of the bits is drawn to 0, so that no bit leans.  `weights` (bits,) raises the
+    bits that are not learned yet.
     """
     presence = functional.cross_entropy(logits[:, :2], marked.long())
     target = message.float()

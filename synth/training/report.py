@@ -35,7 +35,7 @@ def training_facts(out: Path) -> dict[str, Any]:
         "recordings": [f"{s.package}: {s.kind}, {s.credit}, {s.licence}" for s in real["train"]],
         "held_out_recordings": [f"{s.package}: {s.kind}, {s.credit}, {s.licence}" for s in real["held_out"]],
         "held_out_voices": [f"pitch {pitch} formant {formant}" for pitch, formant in voices.HELD_OUT_VOICES],
-        "held_out_note": "real speakers, music and all sentences held out are new; of the synthetic voices the first is",
+        "held_out_note": "the real speakers, the music and all sentences are new; of the voices the first is",
         "seeds": {"data": 11, "generator": 2, "detector": 1},
         "generator_steps": steps["generator"],
         "detector_steps": steps["detector"],

@@ -1,7 +1,7 @@
 """The teacher signal: thirty-two tones, two for each bit, of which the message switches one on.
 
-Every tone is a multiple of 50 Hz, so it repeats in one latent frame (320 samples at 16 kHz): a convolutional decoder can
-play it, and a detector can add it up over seconds in phase.  The two tones of a bit are neighbours: what covers one
+Every tone is a multiple of 50 Hz, so it repeats in one latent frame (320 samples at 16 kHz): a convolutional decoder
+can play it, and a detector can add it up over seconds in phase.  The two tones of a bit are neighbours: what covers one
 covers the other, and their difference is left.  How loud a tone may be is not in the teacher but in the contract.
 """
 

@@ -1,9 +1,9 @@
 """Trains our AudioSeal weights from nothing: `python -m synth.training.train --help`.
 
-Order: (1) prepare speech, synthetic and real, and music; (2) fit the generator to the tones of the message; (3) train the
-detector on what the generator plays, through attacks, while the gain falls; (4) take the lean out of the bits, choose the
-thresholds, measure on held-out speakers and sentences, and write weights and card.  Every stage resumes where it stopped:
-run the command again.  With the default minutes it takes about three quarters of an hour on one CPU core.
+Order: (1) prepare speech, synthetic and real, and music; (2) fit the generator to the tones of the message; (3) train
+the detector on what the generator plays, through attacks, while the gain falls; (4) take the lean out of the bits,
+choose the threshold, measure on held-out speakers and sentences, and write weights and card.  Every stage resumes where
+it stopped: run the command again.  With the default minutes it takes about three quarters of an hour on one CPU core.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ def main() -> None:
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--minutes", type=float, default=25.0, help="of detector training; the generator gets a tenth")
     parser.add_argument("--device", default="cpu", help="where the detector is trained: cpu or cuda")
-    parser.add_argument(
-        "--gain", type=float, default=teacher.GAIN, help="level of the shipped mark; 1 is as loud as its band"
-    )
+    parser.add_argument("--gain", type=float, default=teacher.GAIN, help="of the shipped mark; 1: as loud as its band")
     parser.add_argument("--floor", type=float, default=0.2, help="lowest gain in training")
     parser.add_argument("--trials", type=int, default=60, help="clips in every cell of the report")
     parser.add_argument("--version", default="dev", help="version of the weights, for the card")

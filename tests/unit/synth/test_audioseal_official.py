@@ -11,9 +11,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from synth.adapters.audioseal import (
+from synth.adapters.audioseal import AudioSealMark
+from synth.adapters.audioseal_weights import (
     AudioSealDetectorConfig,
-    AudioSealMark,
     AudioSealWMConfig,
     DecoderConfig,
     SEANetConfig,

@@ -30,8 +30,10 @@ from synth.watermark import Detection, Payload
 
 __all__ = ["BUNDLED_WEIGHTS", "AudioSealMark"]
 
-BLOCK_SECONDS: Final = 30
-"""Audio is worked on in blocks of this length: about 200 MB of memory, whatever the length of the file."""
+EMBED_SECONDS: Final = 10
+"""Audio is marked in pieces of this length, which bounds the memory whatever the length of the file."""
+BLOCK_SECONDS: Final = 60
+"""Audio is read, and by models that do not stream also marked, in blocks of this length, for the same reason."""
 CONTEXT_SECONDS: Final = 5
 """Audio before and after a block that is computed and thrown away.  Whole seconds keep the latent frames aligned; the
 detector of our weights hears 2.3 s either way."""
@@ -103,10 +105,10 @@ class AudioSealMark:
         Raises `AudioError` for samples that are not finite mono float32.
         """
         check_samples(samples, sample_rate)
-        marked = np.empty(len(samples), np.float32)
-        block = BLOCK_SECONDS * sample_rate
         if not self.streams:
             return self._embed_blocks(samples, sample_rate, payload)
+        marked = np.empty(len(samples), np.float32)
+        block = EMBED_SECONDS * sample_rate
         stream, done = self.stream(sample_rate, payload), 0
         for start in range(0, len(samples), block):
             piece = stream.push(samples[start : start + block])

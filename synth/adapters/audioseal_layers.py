@@ -39,6 +39,11 @@ class Convolution:
 
     def bare(self, x: Tensor) -> Tensor:
         """Run it without padding."""
+        if self.weight.numel() == self.weight.shape[2] and self.stride == 1:  # one channel: torch has no fast way
+            size = x.shape[-1] - (self.weight.shape[2] - 1) * self.dilation
+            taps = self.weight[0, 0].tolist()
+            parts = [tap * x[..., at * self.dilation :][..., :size] for at, tap in enumerate(taps) if tap]
+            return sum(parts, self.bias[:, None])
         return functional.conv1d(x, self.weight, self.bias, stride=self.stride, dilation=self.dilation)
 
 

@@ -44,6 +44,7 @@ DETECTOR: dict[str, Any] = _COMMON | {
 }  # fmt: skip
 LINEAR = 4.0
 """Bias that keeps a signal in the linear part of the ELU."""
+WEAKER = 1.0
 PHASES = 10
 FROZEN = re.compile(r"detector\.0\.model\.[0-8]\.")
 """The detector's layers up to the filter bank, which stay as they are constructed."""
@@ -133,8 +134,9 @@ def start_detector(model: AudioSealDetector, sample: Tensor) -> None:
     """Give a detector a receiver that adds every tone up in phase over 4.5 s and compares the two tones of a bit.
 
     128 channels at 50 Hz: cosines, sines and their negatives.  The two residual blocks average over 15 frames and over
-    15 times 15.  ELU(x) + ELU(-x) is a soft magnitude; after the next layer channel b is twice the difference of the
-    magnitudes of bit b, and 16 + b its negative: their soft magnitude says that one of the two tones is there.
+    15 times 15.  ELU(x) + ELU(-x) is a soft magnitude of what comes out.  The next layer takes, for every bit, the
+    difference of its two tones with either sign, and their sum.  Presence is the magnitude of the difference less
+    `WEAKER` times the weaker tone: hum plays both.  What else sets music apart is learnt.
     """
     encoder, last = cast(Any, model.detector)
     layers = encoder.model
@@ -155,18 +157,22 @@ def start_detector(model: AudioSealDetector, sample: Tensor) -> None:
     for layer in (compare, summary, spread, last):
         layer.weight.mul_(0.1)
         layer.bias.zero_()
-    for bit in range(BITS):
-        for tone, sign in ((2 * bit, -1.0), (2 * bit + 1, 1.0)):
-            compare.weight[bit, tone::tones] += sign
-            compare.weight[BITS + bit, tone::tones] -= sign
-        summary.weight[bit, bit] += 1 / 7
-        summary.weight[bit, BITS + bit] -= 1 / 7
-        summary.weight[BITS, [bit, BITS + bit]] += 1 / 7
-        spread.weight[bit, bit] += 1.0
-        last.weight[2 + bit, bit] += 1.0
-    spread.weight[BITS, BITS] += 1.0
+    difference, negative, total = torch.arange(3 * BITS).reshape(3, BITS)
+    bits = torch.arange(BITS)
+    for tone, sign in ((2 * bits, -1.0), (2 * bits + 1, 1.0)):
+        for part in range(4):
+            heard = tone + part * tones
+            for channels, weight in ((difference, sign), (negative, -sign), (total, 1.0)):
+                compare.weight[channels, heard] += weight
+    summary.weight[bits, difference] += 1 / 7
+    summary.weight[bits, negative] -= 1 / 7
+    for channels, weight in (
+        (difference, 1 + WEAKER / 2), (negative, 1 + WEAKER / 2), (total, -WEAKER / 2)
+    ):  # fmt: skip
+        summary.weight[BITS, channels] += weight / 7
+    spread.weight[range(BITS + 1), range(BITS + 1)] += 1.0
+    last.weight[2 + bits, bits] += 1.0
     last.weight[:2, BITS, 0] += torch.tensor([-0.1, 0.1])
-    last.bias[:2] = torch.tensor([1.0, -1.0])
 
 
 @torch.no_grad()

@@ -51,7 +51,8 @@ def noise(decibels: float) -> Attack:
 
     def apply(sound: Samples, rng: np.random.Generator) -> Samples:
         size = np.sqrt(np.mean(sound**2)) * 10 ** (-decibels / 20)
-        return sound + size * rng.standard_normal(sound.size)
+        noisy: Samples = sound + size * rng.standard_normal(sound.size)
+        return noisy
 
     return apply
 

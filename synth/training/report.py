@@ -75,7 +75,7 @@ def write(
         )  # fmt: skip
         return AudioSealMark(weights=target)
 
-    evidence = calibrate.unmarked(place(OPEN, {}), held_out.half(0), seed=1, most=10 * trials)
+    evidence = calibrate.unmarked(place(OPEN, {}), held_out.half(0), seed=1, most=4 * trials)
     calibrate.centre(model, evidence.bits.mean(0))
     decision = OPEN | {"window_threshold": calibrate.threshold(evidence)}
     mark = place(decision, {})
@@ -104,7 +104,7 @@ def write(
     ).table()
     say(str(measured["mp3_64_programmes_12s"]))
     place(decision, measured)
-    alarms = calibrate.unmarked(mark, rest, seed=3, most=10 * trials)
+    alarms = calibrate.unmarked(mark, rest, seed=3, most=12 * trials)
     counts = alarms.counts(float(decision["window_threshold"]))
     measured |= {f"false_alarms_5s.{kind}": count for kind, count in counts.items()}
     measured["false_alarms_5s"] = {

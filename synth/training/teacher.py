@@ -22,8 +22,8 @@ TONES: Final = tuple(450 + 200 * pair + 100 * value for pair in range(16) for va
 BITS: Final = len(TONES) // 2
 LEVEL: Final = 0.25
 """Amplitude of a tone in the generator's output: sixteen of them stay in the linear part of its layers."""
-GAIN: Final = 10 ** (-10 / 20)
-"""Amplitude of a tone relative to one as strong as the sound in 125 Hz around it, where training aims."""
+GAIN: Final = 0.35
+"""Amplitude of a tone relative to one as strong as the sound in 125 Hz around it: 9 dB below."""
 
 
 def contract(gain: float) -> Contract:

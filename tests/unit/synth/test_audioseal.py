@@ -153,8 +153,19 @@ def test_spans_name_the_part_that_carries_the_mark(mark: AudioSealMark, speech: 
 def test_blocks_join_without_a_seam(mark: AudioSealMark, speech: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     payload = Payload("long")
     whole = mark.embed(speech, RATE, payload)
-    monkeypatch.setattr(layer, "BLOCK_SECONDS", 4)
-    assert float(np.abs(mark.embed(speech, RATE, payload) - whole).max()) < 1e-5
+    for seconds in (3, 4):
+        monkeypatch.setattr(layer, "EMBED_SECONDS", seconds)
+        assert float(np.abs(mark.embed(speech, RATE, payload) - whole).max()) < 1e-5
+
+
+def test_reading_in_blocks_finds_the_same(
+    mark: AudioSealMark, speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = np.tile(mark.embed(speech, RATE, Payload("long")), 2)
+    whole = mark.detect(marked, RATE, [])
+    monkeypatch.setattr(layer, "BLOCK_SECONDS", 10)
+    assert mark.detect(marked, RATE, []).spans == whole.spans
+    assert reads_back(mark.detect(marked, RATE, []), Payload("long"))
 
 
 def test_frame_logits_equal_the_mean_of_the_detector(mark: AudioSealMark) -> None:

@@ -12,6 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from synth.adapters.audioseal import AudioSealMark
+from synth.adapters.audioseal_official import BITS, SEANET, convert_official
 from synth.adapters.audioseal_weights import (
     AudioSealDetectorConfig,
     AudioSealWMConfig,
@@ -20,7 +21,6 @@ from synth.adapters.audioseal_weights import (
     create_detector,
     create_generator,
 )
-from synth.adapters.audioseal_official import BITS, SEANET, convert_official
 from synth.errors import MarkUnavailableError
 from synth.watermark import Payload
 

@@ -21,9 +21,9 @@ class Decision:
     window_seconds: float
     hop_seconds: float
     quietest_rms: float  # windows below this level are not judged
-    window_threshold: float  # presence margin above which one window counts as marked
+    window_threshold: float  # presence margin that a marked window exceeds
     run: int  # marked windows in a row that count, or all there are; a single one may be chance
-    bit_threshold: float  # mean size of the averaged bit logits that marked audio exceeds
+    bit_threshold: float  # clearness that a marked window exceeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,15 @@ class Windows:
     start: list[float]
     margin: list[float]
     bits: list[NDArray[np.float32]]
+
+
+def clearness(bits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lower quartile of the sizes of bit logits (..., bits): how clear the unclear bits of a window are.
+
+    Music and hum make some bits very clear, a mark makes all of them fairly clear.
+    """
+    quartile: NDArray[np.float32] = np.quantile(np.abs(bits), 0.25, axis=-1)
+    return quartile
 
 
 def windows(logits: NDArray[np.float32], power: NDArray[np.float32], rule: Decision) -> Windows:
@@ -53,16 +62,19 @@ def windows(logits: NDArray[np.float32], power: NDArray[np.float32], rule: Decis
 def judge(found: Windows, rule: Decision, *, layer: str, message_bits: int) -> Detection:
     """Decide from the windows of one piece of audio.
 
-    Presence is judged per window; the message is read from the bit logits averaged over the marked windows.
+    A window is marked if the detector says so and its bits are clear; the message is read from the bit logits averaged
+    over the marked windows.  The score is the clearness of the clearest window.
     """
     if not found.start:
         return Detection(layer=layer, presence=Presence.INCONCLUSIVE)
-    margins = np.asarray(found.margin)
-    score = float(margins.max())
-    marked = _runs(margins > rule.window_threshold, min(rule.run, len(margins)))
-    logits = np.asarray(found.bits)[marked].mean(axis=0) if marked.any() else np.zeros(message_bits)
-    if not marked.any() or float(np.abs(logits).mean()) < rule.bit_threshold:
+    bits = np.asarray(found.bits)
+    clear = clearness(bits)
+    score = float(clear.max())
+    over = (np.asarray(found.margin) > rule.window_threshold) & (clear > rule.bit_threshold)
+    marked = _runs(over, min(rule.run, len(over)))
+    if not marked.any():
         return Detection(layer=layer, presence=Presence.NOT_DETECTED, score=score)
+    logits = bits[marked].mean(axis=0)
     return Detection(
         layer=layer,
         presence=Presence.DETECTED,

@@ -13,48 +13,61 @@ from numpy.typing import NDArray
 from synth.adapters.audioseal import AudioSealMark
 from synth.adapters.audioseal_contract import SAMPLE_RATE
 from synth.training import evaluate
+from synth.watermark import Presence
 
-SPARE = 2.0
-"""Standard deviations of unmarked margins that the threshold lies above the highest one."""
+SPARE = 1.0
+"""Standard deviations of the clearness of unmarked clips that the threshold lies above the highest one."""
+MARGIN = 0.0
+"""Presence margin that a marked window exceeds: more likely marked than not."""
+EXTREME = ("human_with_hum",)
+"""Kinds that are counted, but are not let set the threshold: strong hum holds the mark's very frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What clips without a mark gave: kind (n,), margin (n,), bit logits (n, bits)."""
+    """What clips without a mark gave: kind (n,), detected (n,), clearness (n,), bit logits (n, bits)."""
 
-    kinds: list[str]
-    margins: NDArray[np.float64]
+    kinds: NDArray[np.str_]
+    detected: NDArray[np.bool_]
+    clear: NDArray[np.float64]
     bits: NDArray[np.float64]
 
-    def counts(self, threshold: float) -> dict[str, dict[str, int]]:
-        """Clips and false alarms at `threshold`, by kind."""
-        kinds = np.asarray(self.kinds)
+    def counts(self) -> dict[str, dict[str, float | int]]:
+        """Clips, false alarms and the highest clearness, by kind."""
         return {
-            kind: {
-                "clips": int((kinds == kind).sum()),
-                "false_alarms": int((self.margins[kinds == kind] > threshold).sum()),
+            str(kind): {
+                "clips": int((self.kinds == kind).sum()),
+                "false_alarms": int(self.detected[self.kinds == kind].sum()),
+                "clearness_max": round(float(self.clear[self.kinds == kind].max()), 3),
             }
             for kind in dict.fromkeys(self.kinds)
         }
+
+    def usual(self) -> NDArray[np.float64]:
+        """Clearness of all kinds but the extreme ones."""
+        return self.clear[~np.isin(self.kinds, EXTREME)]
 
 
 def unmarked(mark: AudioSealMark, held_out: evaluate.HeldOut, *, seed: int, most: int) -> Evidence:
     """Read clips without a mark."""
     kinds: list[str] = []
-    margins: list[float] = []
+    detected: list[bool] = []
+    clear: list[float] = []
     bits: list[NDArray[np.float32]] = []
     for kind, sound in evaluate.negatives(held_out, seed=seed, most=most):
         windows = mark.windows(sound.astype(np.float32), SAMPLE_RATE)
         if windows.start:  # a clip that is too quiet is inconclusive, never an alarm
             kinds.append(kind)
-            margins.append(max(windows.margin))
+            detection = mark.judge(windows)
+            detected.append(detection.presence is Presence.DETECTED)
+            clear.append(detection.score)
             bits.append(windows.bits[0])
-    return Evidence(kinds, np.asarray(margins), np.asarray(bits, np.float64))
+    return Evidence(np.asarray(kinds), np.asarray(detected), np.asarray(clear), np.asarray(bits, np.float64))
 
 
 def threshold(evidence: Evidence) -> float:
-    """The highest margin without a mark, and `SPARE` standard deviations more."""
-    return round(float(evidence.margins.max() + SPARE * evidence.margins.std()), 4)
+    """The highest clearness without a mark, and `SPARE` standard deviations more."""
+    return round(float(evidence.usual().max() + SPARE * evidence.usual().std()), 4)
 
 
 @torch.no_grad()

@@ -63,7 +63,7 @@ class Tally:
     messages: int = 0
     right_bits: int = 0
     bits: int = 0
-    margins: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
     def add(self, mark: AudioSealMark, samples: Samples, rate: int, payload: Payload) -> None:
         """Add one trial; bits count as decoded even where presence was refused."""
@@ -78,7 +78,7 @@ class Tally:
         self.messages += found and detection.message == number
         self.bits += mark.message_bits
         self.right_bits += sum(int(logit > 0) == bit for logit, bit in zip(logits, wanted, strict=True))
-        self.margins.append(max(windows.margin, default=-99.0))
+        self.scores.append(detection.score)
 
     def table(self) -> dict[str, float | int]:
         """Rates with their number of trials, for the card."""

@@ -5,6 +5,8 @@ PYTHON      ?= $(shell command -v python3.11 || command -v python3)
 # TORCH=default takes whatever the package index serves, on Linux the CUDA build of several gigabytes. Where the CPU
 # index cannot be reached the two are the same.
 TORCH       ?= cpu
+# DEVICE is where train-audioseal trains: cpu or cuda.
+DEVICE      ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV        := .venv
 BIN         := $(VENV)/bin
@@ -75,8 +77,8 @@ recordings: setup ## fetch real speech and music from Debian packages into var/r
 bench-watermark: setup-bench ## attack our marks and their peers side by side (an hour; ARGS="--quick" for minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark $(ARGS)
 
-train-audioseal: setup ## train our AudioSeal weights (hours; resumes where it stopped); SENTENCES=/path/to/claims.jsonl
-	@$(BIN)/python -m synth.training.train --out var/training/audioseal $(if $(SENTENCES),--sentences "$(SENTENCES)")
+train-audioseal: setup ## train our AudioSeal weights (an hour; resumes where it stopped); SENTENCES=/path/to/claims.jsonl DEVICE=cpu
+	@$(BIN)/python -m synth.training.train --out var/training/audioseal --device $(DEVICE) $(if $(SENTENCES),--sentences "$(SENTENCES)")
 
 train-toxicity: setup ## train the toxicity head; DATA=/path/to/moderation/data
 	@test -n "$(DATA)" || { echo "name the folder with the data: make train-toxicity DATA=/path/to/moderation"; exit 1; }

@@ -24,7 +24,7 @@ from omegaconf.nodes import AnyNode
 from safetensors.torch import save
 from torch import Tensor
 
-from synth.adapters.audioseal import (
+from synth.adapters.audioseal_weights import (
     AudioSealDetectorConfig,
     AudioSealWMConfig,
     DecoderConfig,

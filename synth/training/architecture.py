@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 os.environ.setdefault("NO_TORCH_COMPILE", "1")  # audioseal compiles its layers otherwise; read at import
@@ -26,33 +28,35 @@ from audioseal.models import AudioSealDetector, AudioSealWM
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.training.teacher import BITS, HOP, SAMPLE_RATE, TONES, carriers
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training.teacher import BITS, HOP, LEVEL, TONES, carriers
 
 _COMMON: dict[str, Any] = {
-    "channels": 1, "n_filters": 16, "activation": "ELU", "activation_params": {"alpha": 1.0}, "norm": "none",
-    "norm_params": {}, "kernel_size": 7, "last_kernel_size": 7, "pad_mode": "constant", "true_skip": True,
-    "disable_norm_outer_blocks": 0,
+    "channels": 1, "activation": "ELU", "activation_params": {"alpha": 1.0}, "norm": "none", "norm_params": {},
+    "kernel_size": 7, "last_kernel_size": 7, "pad_mode": "constant", "true_skip": True, "disable_norm_outer_blocks": 0,
+    "dimension": 64, "ratios": [1, 32, 10], "compress": 1, "lstm": 0,
 }  # fmt: skip
 GENERATOR: dict[str, Any] = _COMMON | {
-    "dimension": 64, "n_residual_layers": 1, "ratios": [1, 32, 10], "residual_kernel_size": 5, "dilation_base": 2,
-    "causal": True, "compress": 1, "lstm": 0,
+    "n_filters": 8, "n_residual_layers": 1, "residual_kernel_size": 5, "dilation_base": 2, "causal": True,
 }  # fmt: skip
 DETECTOR: dict[str, Any] = _COMMON | {
-    "dimension": 64, "n_residual_layers": 2, "ratios": [1, 32, 10], "residual_kernel_size": 15,
-    "dilation_base": 4, "causal": False, "compress": 1, "lstm": 2,
+    "n_filters": 32, "n_residual_layers": 2, "residual_kernel_size": 15, "dilation_base": 15, "causal": False,
 }  # fmt: skip
-LINEAR = 6.0
+LINEAR = 4.0
 """Bias that keeps a signal in the linear part of the ELU."""
+WEAKER = 1.0
 PHASES = 10
-LIMITER_SLOPE = 4.0
-LEVEL_GAIN = 5.0
-OFFSET = 3.0
-"""The same for filter outputs, which have unit variance."""
+FROZEN = re.compile(r"detector\.0\.model\.[0-8]\.")
+"""The detector's layers up to the filter bank, which stay as they are constructed."""
+AVERAGING = re.compile(r"detector\.0\.model\.(9|10)\.")
+"""The detector's residual blocks at 50 Hz."""
+SMALL = 0.02
+"""Standard deviation of the filtered tones: around 0 a small signal passes an ELU unchanged, and so does padding."""
 
 
 def build_generator() -> AudioSealWM:
     """A generator of our size, random state."""
-    decoder = DecoderConfig(final_activation="Tanh", final_activation_params=None, trim_right_ratio=1.0)
+    decoder = DecoderConfig(final_activation=None, final_activation_params=None, trim_right_ratio=1.0)
     return create_generator(AudioSealWMConfig(nbits=BITS, seanet=SEANetConfig(**GENERATOR), decoder=decoder))
 
 
@@ -76,22 +80,11 @@ def _quiet(block: Any, factor: float) -> None:
     last.bias.mul_(factor)
 
 
-def filter_bank() -> Tensor:
-    """Windowed cosine and sine of every tone, (32, 640), unit gain for white noise."""
+def filter_bank(tones: Sequence[int] = TONES) -> Tensor:
+    """Windowed cosines, then sines, of the tones, (2 * tones, 640), unit gain for white noise."""
     window = torch.hann_window(2 * HOP)
     time = torch.arange(2 * HOP) / SAMPLE_RATE
-    angle = 2 * math.pi * torch.tensor(TONES)[:, None] * time
-    bank = torch.cat([torch.cos(angle), torch.sin(angle)]) * window
-    return bank / bank.square().sum(-1, keepdim=True).sqrt()
-
-
-def band_filters() -> Tensor:
-    """Shorter filters 50 Hz below and above every tone, (64, 640): the level of the speech around each tone."""
-    window = torch.zeros(2 * HOP)
-    window[HOP // 2 : HOP // 2 + HOP] = torch.hann_window(HOP)
-    time = torch.arange(2 * HOP) / SAMPLE_RATE
-    hertz = torch.cat([torch.tensor(TONES) - 50, torch.tensor(TONES) + 50])[:, None]
-    angle = 2 * math.pi * hertz * time
+    angle = 2 * math.pi * torch.tensor(tones)[:, None] * time
     bank = torch.cat([torch.cos(angle), torch.sin(angle)]) * window
     return bank / bank.square().sum(-1, keepdim=True).sqrt()
 
@@ -138,69 +131,88 @@ def analysis(model: nn.Sequential, audio: Tensor, residual_layers: int) -> Tenso
 
 @torch.no_grad()
 def start_detector(model: AudioSealDetector, sample: Tensor) -> None:
-    """Give a detector a receiver that limits every filtered tone, averages it in phase over 1.1 s and compares levels.
+    """Give a detector a receiver that adds every tone up in phase over 4.5 s and compares the two tones of a bit.
 
-    The limiter is what lets it hear a mark 23 dB below the speech: loud harmonics pass a filter now and then, the tone
-    is always there.  Two ELU with -1 between them are a symmetric soft limiter, ELU(-ELU(x)).  Channels at 50 Hz: 0..31
-    filtered tones, 32..63 the same limited, 32..47 also their level; after the next layer 0..7 the difference per bit.
+    128 channels at 50 Hz: cosines, sines and their negatives.  The two residual blocks average over 15 frames and over
+    15 times 15.  ELU(x) + ELU(-x) is a soft magnitude of what comes out.  The next layer takes, for every bit, the
+    difference of its two tones with either sign, and their sum.  Presence is the magnitude of the difference less
+    `WEAKER` times the weaker tone: hum plays both.  What else sets music apart is learnt.
     """
     encoder, last = cast(Any, model.detector)
     layers = encoder.model
     tones = len(TONES)
-    start_analysis(layers, sample, DETECTOR["n_residual_layers"], filter_bank(), slope=LIMITER_SLOPE, offset=0.0)
-    negate, write = convolution(layers[9].block[1]), convolution(layers[9].block[3])
-    average, gather = convolution(layers[10].block[1]), convolution(layers[10].block[3])
-    for layer in (negate, write, average, gather):
-        layer.weight.mul_(0.02)
-        layer.bias.zero_()
-    middle = negate.kernel_size[0] // 2
-    for channel in range(2 * tones):
-        limited = 2 * tones + channel
-        negate.weight[channel, channel, middle] -= 1.0
-        write.weight[limited, channel, 0] += 1.0
-        write.bias[limited] = 1.0  # the limiter ends at -1: from here on it stays in the linear part of the ELU
-        average.weight[channel, limited] += LEVEL_GAIN / average.kernel_size[0]
-        average.weight[limited, limited] -= LEVEL_GAIN / average.kernel_size[0]
-        for rectified in (channel, limited):
-            gather.weight[2 * tones + channel % tones, rectified, 0] += 1.0
-    average.bias.copy_(-average.weight[:, 2 * tones :].sum((1, 2)))
-    compare, summary = convolution(layers[12]), convolution(layers[15])
+    bank = filter_bank()
+    filters = torch.cat([bank, -bank])
+    start_analysis(layers, sample, DETECTOR["n_residual_layers"], filters, slope=SMALL, offset=0.0)
+    for index, gain in ((9, 15.0), (10, 25.0)):
+        average, write = convolution(layers[index].block[1]), convolution(layers[index].block[3])
+        for layer in (average, write):
+            layer.weight.mul_(0.02)
+            layer.bias.zero_()
+        for channel in range(4 * tones):
+            average.weight[channel, channel] += 1 / average.kernel_size[0]
+            write.weight[channel, channel, 0] += gain
+    compare, summary = convolution(layers[12]), convolution(layers[-1])
     spread = encoder.reverse_convolution
     for layer in (compare, summary, spread, last):
-        layer.weight.mul_(0.3)
-    compare.weight[:, : 2 * tones] *= 0.2  # the filtered tones are large
-    for bit in range(BITS):
-        compare.weight[bit] *= 0.1
-        compare.weight[bit, 2 * tones + 2 * bit] -= 0.5
-        compare.weight[bit, 2 * tones + 2 * bit + 1] += 0.5
-        summary.weight[bit] *= 0.1
-        summary.weight[bit, bit] += 1 / 7
-        spread.weight[bit, bit] += 1.0
-        last.weight[2 + bit, bit] += 1.5
-    compare.bias.zero_()
-    compare.bias[:BITS] = OFFSET
-    summary.bias.copy_(-OFFSET * summary.weight[:, :BITS].sum((1, 2)))
+        layer.weight.mul_(0.1)
+        layer.bias.zero_()
+    difference, negative, total = torch.arange(3 * BITS).reshape(3, BITS)
+    bits = torch.arange(BITS)
+    for tone, sign in ((2 * bits, -1.0), (2 * bits + 1, 1.0)):
+        for part in range(4):
+            heard = tone + part * tones
+            for channels, weight in ((difference, sign), (negative, -sign), (total, 1.0)):
+                compare.weight[channels, heard] += weight
+    summary.weight[bits, difference] += 1 / 7
+    summary.weight[bits, negative] -= 1 / 7
+    for channels, weight in (
+        (difference, 1 + WEAKER / 2), (negative, 1 + WEAKER / 2), (total, -WEAKER / 2)
+    ):  # fmt: skip
+        summary.weight[BITS, channels] += weight / 7
+    spread.weight[range(BITS + 1), range(BITS + 1)] += 1.0
+    last.weight[2 + bits, bits] += 1.0
+    last.weight[:2, BITS, 0] += torch.tensor([-0.1, 0.1])
 
 
 @torch.no_grad()
-def start_synthesis(model: nn.Sequential) -> None:
-    """Give a decoder the tones: channel k of its 50 Hz stage becomes the amplitude of tone k."""
+def start_generator(model: AudioSealWM, sample: Tensor) -> None:
+    """Give a generator a bank of 16 filters that hears the speech, and a decoder that plays the tones of the message.
+
+    Entry 2 * bit + value of the message embedding sets channel 2 * bit + value, which the decoder hands on as the
+    amplitude of that tone.
+    """
+    parts: Any = model
+    layers = GENERATOR["n_residual_layers"]
+    start_analysis(parts.encoder.model, sample, layers, filter_bank(TONES[::2]), slope=1.0, offset=3.0)
+    convolution(parts.encoder.model[-1]).weight.mul_(0.1)
+    table = parts.msg_processor.msg_processor.weight
+    table.mul_(0.01)
+    tones = len(TONES)
+    table[:, :tones] += LEVEL * torch.eye(tones)
     # 0 conv, 1 ELU, 2 up x1, 3 residual, 4 ELU, 5 up x32, 6 residual, 7 ELU, 8 up x10, 9 residual, 10 ELU, 11 conv
+    decoder = parts.decoder.model
+    hand, pair = convolution(decoder[0]), convolution(decoder[2])
+    for layer in (hand, pair):
+        layer.weight.mul_(0.1)
+        layer.bias.zero_()
+    hand.weight[range(tones), range(tones), -1] += 1.0
+    pair.weight[range(tones), range(tones), 0] += 1.0
+    _quiet(decoder[3], 0.1)
     for index in (6, 9):
-        _quiet(model[index], 0.0)
-    convolution(model[2]).weight.mul_(0.1)
-    tones, samples, last = (convolution(model[index]) for index in (5, 8, 11))
-    tones.weight.zero_()
+        _quiet(decoder[index], 0.0)
+    play, samples, last = (convolution(decoder[index]) for index in (5, 8, 11))
+    play.weight.zero_()
     pattern = carriers(HOP).repeat(1, 2) * torch.hann_window(2 * HOP)
-    tones.weight[: len(TONES), :10] = pattern.reshape(len(TONES), 64, 10).transpose(1, 2)
-    tones.bias[:10] = LINEAR
+    play.weight[:tones, :PHASES] = pattern.reshape(tones, 64, PHASES).transpose(1, 2)
+    play.bias[:PHASES] = LINEAR + 2
     samples.weight.zero_()
-    for phase in range(10):
+    for phase in range(PHASES):
         samples.weight[phase, 0, phase] = 1.0
-    samples.bias[0] = 0.0  # every output sample gets exactly one tap, so LINEAR arrives as it is
+    samples.bias[0] = 0.0  # every output sample gets exactly one tap, so the bias arrives as it is
     last.weight.zero_()
     last.weight[0, 0, 6] = 1.0  # causal: the newest sample
-    last.bias[0] = -LINEAR
+    last.bias[0] = -(LINEAR + 2)
 
 
 def parameters_of(model: nn.Module) -> int:
@@ -228,14 +240,18 @@ def frame_logits(model: AudioSealDetector, audio: Tensor) -> Tensor:
 
 
 def optimiser(model: nn.Module, rate: float) -> torch.optim.Adam:
-    """Adam with a twentieth of `rate` for the large filter kernels, whose taps all move one output together."""
-    kernels: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for parameter in model.parameters():
-        wide = parameter.ndim == 3 and parameter.shape[-1] >= 64
-        (kernels if wide else others).append(parameter)
-    groups = [{"params": others, "share": 1.0}, {"params": kernels, "share": 0.05}]
-    return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
+    """Adam with a share of `rate` for each part: none for the filter bank, little for what works on small signals.
+
+    The bank's taps and the averaging layers' biases are so small that Adam's equal steps would drown them.
+    """
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not FROZEN.match(name))
+        if parameter.requires_grad:
+            groups.setdefault(0.02 if AVERAGING.match(name) else 1.0, []).append(parameter)
+    return torch.optim.Adam(
+        [{"params": members, "share": share} for share, members in groups.items()], lr=rate, betas=(0.9, 0.99)
+    )
 
 
 def set_rate(adam: torch.optim.Optimizer, rate: float) -> None:

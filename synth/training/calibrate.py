@@ -1,8 +1,7 @@
-"""Chooses the decision thresholds from held-out audio without a mark, and takes the lean out of the bit logits."""
+"""Chooses the decision threshold from held-out audio without a mark, and takes the lean out of the bit logits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,58 +11,67 @@ from audioseal.models import AudioSealDetector
 from numpy.typing import NDArray
 
 from synth.adapters.audioseal import AudioSealMark
-from synth.training import codecs, corpus, evaluate
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training import evaluate
+from synth.watermark import Presence
+
+SPARE = 1.0
+"""Standard deviations of the clearness of unmarked clips that the threshold lies above the highest one."""
+MARGIN = 0.0
+"""Presence margin that a marked window exceeds: more likely marked than not."""
+EXTREME = ("human_with_hum",)
+"""Kinds that are counted, but are not let set the threshold: strong hum holds the mark's very frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Window results on audio without a mark; `margins` (n,), `bits` (n, bits), `pairs` (m,) see `thresholds`."""
+    """What clips without a mark gave: kind (n,), detected (n,), clearness (n,), bit logits (n, bits)."""
 
-    margins: NDArray[np.float64]
+    kinds: NDArray[np.str_]
+    detected: NDArray[np.bool_]
+    clear: NDArray[np.float64]
     bits: NDArray[np.float64]
-    pairs: NDArray[np.float64]
+
+    def counts(self) -> dict[str, dict[str, float | int]]:
+        """Clips, false alarms and the highest clearness, by kind."""
+        return {
+            str(kind): {
+                "clips": int((self.kinds == kind).sum()),
+                "false_alarms": int(self.detected[self.kinds == kind].sum()),
+                "clearness_max": round(float(self.clear[self.kinds == kind].max()), 3),
+            }
+            for kind in dict.fromkeys(self.kinds)
+        }
+
+    def usual(self) -> NDArray[np.float64]:
+        """Clearness of all kinds but the extreme ones."""
+        return self.clear[~np.isin(self.kinds, EXTREME)]
 
 
-def unmarked(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, files: int, seed: int) -> Evidence:
-    """Windows of `files` minutes of speech, some of it coded or high-passed, and of noise and chords (1 in 4)."""
-    rng = np.random.default_rng(seed)
-    voices = list(speech)
-    margins: list[float] = []
+def unmarked(mark: AudioSealMark, held_out: evaluate.HeldOut, *, seed: int, most: int) -> Evidence:
+    """Read clips without a mark."""
+    kinds: list[str] = []
+    detected: list[bool] = []
+    clear: list[float] = []
     bits: list[NDArray[np.float32]] = []
-    pairs: list[float] = []
-    for number in range(files):
-        samples, rate = evaluate.programme(voices[number % len(voices)], 60.0, rng), evaluate.PROGRAMME_RATE
-        if number % 4 == 1:
-            samples, rate = codecs.mp3(samples, rate, 64)
-        elif number % 4 == 2:
-            spectrum = np.fft.rfft(samples)
-            cut = rng.uniform(498, 502) if number % 8 == 2 else rng.uniform(100, 800)  # hardest at the lowest tone
-            spectrum[: int(cut * 60)] = 0
-            samples = np.fft.irfft(spectrum, n=samples.size).astype(np.float32)
-        elif number % 4 == 3:
-            samples, rate = corpus.not_speech(1, 60 * 16_000, rng)[0].numpy(), 16_000
-        windows = mark.windows(samples, rate)
-        if number % 4 != 2:
-            margins += windows.margin
-        bits += windows.bits
-        logits = np.asarray(windows.bits)
-        pairs += np.abs((logits[1:] + logits[:-1]) / 2).mean(1).tolist()
-    return Evidence(np.asarray(margins), np.asarray(bits, np.float64), np.asarray(pairs))
+    for kind, sound in evaluate.negatives(held_out, seed=seed, most=most):
+        windows = mark.windows(sound.astype(np.float32), SAMPLE_RATE)
+        if windows.start:  # a clip that is too quiet is inconclusive, never an alarm
+            kinds.append(kind)
+            detection = mark.judge(windows)
+            detected.append(detection.presence is Presence.DETECTED)
+            clear.append(detection.score)
+            bits.append(windows.bits[0])
+    return Evidence(np.asarray(kinds), np.asarray(detected), np.asarray(clear), np.asarray(bits, np.float64))
 
 
-def thresholds(evidence: Evidence) -> dict[str, float]:
-    """A window counts above the 99.8 % point of unmarked ones; bits must be a quarter clearer than any unmarked pair.
-
-    High-passed speech is left out of the first and is the hardest case of the second.
-    """
-    return {
-        "window_threshold": round(float(np.quantile(evidence.margins, 0.998)), 4),
-        "bit_threshold": round(1.25 * float(evidence.pairs.max()), 4),
-    }
+def threshold(evidence: Evidence) -> float:
+    """The highest clearness without a mark, and `SPARE` standard deviations more."""
+    return round(float(evidence.usual().max() + SPARE * evidence.usual().std()), 4)
 
 
 @torch.no_grad()
 def centre(model: AudioSealDetector, lean: NDArray[np.float64]) -> None:
-    """Subtract the mean logit that unmarked speech gives every bit from the last bias."""
+    """Subtract the mean logit that unmarked audio gives every bit from the last bias."""
     last: Any = model.detector[1]
     last.bias[2:] -= torch.from_numpy(lean).to(last.bias.dtype)

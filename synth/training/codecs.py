@@ -17,7 +17,9 @@ def through(samples: Samples, sample_rate: int, *, codec: str, bit_rate: int, co
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
         stream: Any = output.add_stream(codec, rate=sample_rate)
-        stream.layout = "mono"
+        shape = "stereo" if codec == "vorbis" else "mono"  # FFmpeg's own Vorbis encoder knows nothing else
+        stream.layout = shape
+        stream.codec_context.options = {"strict": "experimental"} if codec == "vorbis" else {}
         if bit_rate:
             stream.bit_rate = bit_rate
         layout = "s16" if codec.startswith("pcm") else "fltp"
@@ -25,7 +27,8 @@ def through(samples: Samples, sample_rate: int, *, codec: str, bit_rate: int, co
         for start in range(0, len(samples), size):
             piece = samples[start : start + size]
             data: Any = (np.clip(piece, -1, 1) * 32_767).astype(np.int16) if layout == "s16" else piece
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data[None]), format=layout, layout="mono")
+            channels = np.repeat(data[None], 2 if shape == "stereo" else 1, axis=0)
+            frame = av.AudioFrame.from_ndarray(channels, format=layout, layout=shape)
             frame.sample_rate, frame.pts = sample_rate, start
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -50,6 +53,11 @@ def aac(samples: Samples, sample_rate: int, kilobits: int) -> tuple[Samples, int
 def opus(samples: Samples, sample_rate: int, kilobits: int) -> tuple[Samples, int]:
     """Opus in Ogg; `sample_rate` must be 48 kHz."""
     return through(samples, sample_rate, codec="libopus", bit_rate=kilobits * 1000, container="ogg")
+
+
+def vorbis(samples: Samples, sample_rate: int, kilobits: int) -> tuple[Samples, int]:
+    """Vorbis in Ogg, by FFmpeg's own encoder, in stereo: half of `kilobits` for each of two equal channels."""
+    return through(samples, sample_rate, codec="vorbis", bit_rate=kilobits * 1000, container="ogg")
 
 
 def wav(samples: Samples, sample_rate: int) -> tuple[Samples, int]:

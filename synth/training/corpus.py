@@ -1,43 +1,92 @@
-"""Random training clips from the prepared speech, with the cheap edits a published file may go through."""
+"""Random training clips from speech, music and noise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.training import codecs
-from synth.training.teacher import SAMPLE_RATE
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training import recordings
+
+SHARES = {"human": 0.38, "synthetic": 0.28, "bed": 0.08, "hum": 0.06, "music": 0.15, "other": 0.05}
+"""How often each kind of clip is drawn."""
+NO_SPEECH = ("hum", "music", "other")
+"""Kinds that are hard to tell from a mark, or nothing to put one on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Speech at 16 kHz, one long array per voice."""
+    """Speech and music at 16 kHz, one long array per voice or piece."""
 
-    voices: tuple[NDArray[np.float16], ...]
+    synthetic: tuple[NDArray[np.float16], ...]
+    human: tuple[NDArray[np.float16], ...]
+    music: tuple[NDArray[np.float16], ...]
 
     @classmethod
-    def load(cls, cache: Path, split: str) -> Corpus:
-        """Read the arrays of `split` ("train" or "test") from the file that `voices.prepare` wrote."""
+    def load(cls, cache: Path, recordings_folder: Path) -> Corpus:
+        """Read what `voices.prepare` and `recordings.prepare` wrote; only what may be trained on."""
         with np.load(cache) as arrays:
-            names = sorted(name for name in arrays.files if name.startswith(split))
-            return cls(tuple(arrays[name] for name in names))
+            synthetic = tuple(arrays[name] for name in sorted(arrays.files) if name.startswith("train"))
+        human, music = (
+            tuple(track.samples.astype(np.float16) for track in recordings.load(recordings_folder, kind, "train"))
+            for kind in ("speech", "music")
+        )
+        return cls(synthetic, human, music)
 
-    def clips(self, count: int, length: int, rng: np.random.Generator, *, voice: int | None = None) -> Tensor:
-        """`count` clips of `length` samples with speech in them (RMS > 0.03); shape (count, length)."""
-        out = np.zeros((count, length), np.float32)
+    def draw(self, count: int, length: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        """`count` clips of `length` samples, coloured, (count, length), and what each is.
+
+        38 % human speech, 28 % synthetic, 8 % speech over music, 6 % speech with hum, 15 % music, 5 % noise and chords.
+        """
+        rows, kinds = np.zeros((count, length), np.float32), []
         for row in range(count):
-            source = self.voices[int(rng.integers(len(self.voices))) if voice is None else voice]
-            for _ in range(20):
-                start = int(rng.integers(source.size - length))
-                out[row] = source[start : start + length]
-                if np.sqrt(np.mean(out[row] ** 2)) > 0.03:
-                    break
-        return torch.from_numpy(out)
+            kind = str(rng.choice(tuple(SHARES), p=tuple(SHARES.values())))
+            kinds.append(kind)
+            if kind == "other":
+                rows[row] = not_speech(1, length, rng)[0].numpy()
+                continue
+            family = {"synthetic": self.synthetic, "music": self.music}.get(kind, self.human)
+            rows[row] = part(family, length, rng)
+            if kind == "hum":
+                rows[row] += hum(length, rng) * (rms(rows[row]) * 10 ** (-rng.uniform(5, 30) / 20))
+            if kind == "bed":
+                bed = part(self.music, length, rng)
+                rows[row] += bed * (rms(rows[row]) / rms(bed) * 10 ** (-rng.uniform(3, 25) / 20))
+        return colour(torch.from_numpy(rows), rng), kinds
+
+
+def part(family: Sequence[NDArray[np.floating[Any]]], length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A random part with sound in it (RMS > 0.02) of a random member of `family`."""
+    source = family[int(rng.integers(len(family)))]
+    for _ in range(20):
+        start = int(rng.integers(source.size - length))
+        out = source[start : start + length].astype(np.float32)
+        if rms(out) > 0.02:
+            break
+    return out
+
+
+def hum(length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Odd harmonics of 50 Hz up to 4 kHz, the mark's frequencies among them, at random levels and phases; RMS 1."""
+    time = np.arange(length) / SAMPLE_RATE
+    wave = np.zeros(length)
+    for harmonic in range(1, 80, 2):
+        size = rng.uniform(0, 1) / harmonic ** rng.choice((0.3, 1.0))
+        wave += size * np.sin(2 * np.pi * (50 * harmonic * time + rng.random()))
+    scaled: NDArray[np.float32] = (wave / np.sqrt(np.mean(wave**2))).astype(np.float32)
+    return scaled
+
+
+def rms(sound: NDArray[np.float32]) -> float:
+    """Root mean square, at least 1e-6."""
+    return max(float(np.sqrt(np.mean(sound**2))), 1e-6)
 
 
 def colour(clips: Tensor, rng: np.random.Generator) -> Tensor:
@@ -81,41 +130,3 @@ def not_speech(count: int, length: int, rng: np.random.Generator) -> Tensor:
                 wave[start : start + step] *= np.exp(-np.arange(len(wave[start : start + step])) / 8_000)
         rows.append(0.1 * wave / max(float(np.sqrt(np.mean(wave**2))), 1e-6))
     return torch.from_numpy(np.stack(rows).astype(np.float32))
-
-
-def edit(clips: Tensor, rng: np.random.Generator, strength: float) -> Tensor:
-    """Attack about `strength` of the rows: band limits, noise 12-40 dB, spectral holes."""
-    count, length = clips.shape
-    hertz = torch.fft.rfftfreq(length, 1 / SAMPLE_RATE)
-    response = torch.ones(count, hertz.numel())
-    noise = torch.zeros(count, 1)
-    rms = clips.detach().square().mean(-1, keepdim=True).sqrt()
-    for row in range(count):
-        if rng.random() > strength:
-            continue
-        kind = int(rng.integers(5))
-        if kind == 0:
-            response[row] = 1 / (1 + (hertz / rng.uniform(3_000, 7_000)) ** 12)
-        elif kind == 1:
-            response[row] = 1 / (1 + (rng.uniform(80, 800) / hertz.clamp_min(1)) ** 8)
-        elif kind == 2:
-            noise[row] = 10 ** (-rng.uniform(12, 40) / 20)
-        elif kind == 3:
-            centre, width = rng.uniform(400, 4_000), rng.uniform(100, 500)
-            response[row] = 1 - 0.97 * torch.exp(-(((hertz - centre) / width) ** 2))
-        else:
-            noise[row] = 10 ** (-rng.uniform(20, 40) / 20)
-            response[row] = 1 / (1 + (hertz / rng.uniform(3_400, 6_000)) ** 20)
-    filtered: Tensor = torch.fft.irfft(torch.fft.rfft(clips) * response, n=length)
-    return filtered + noise * rms * torch.randn_like(clips)
-
-
-def coded(clips: Tensor, rng: np.random.Generator, count: int) -> Tensor:
-    """Send the first `count` rows through MP3 at 16 kHz and 24-48 kbit/s (what 64 kbit/s is to 44.1 kHz, or worse)."""
-    out = clips.clone()
-    length = clips.shape[1]
-    for row in range(count):
-        decoded, _ = codecs.mp3(clips[row].numpy(), SAMPLE_RATE, int(rng.choice((24, 32, 48))))
-        decoded = decoded[:length]
-        out[row, : len(decoded)] = torch.from_numpy(decoded)
-    return out

@@ -1,43 +1,57 @@
-"""Measures the shipped mark on held-out sentences and voices, through the adapter and through real codecs."""
+"""Measures the mark on held-out speakers, sentences and music, through the adapter and through attacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import soxr
-import torch
 from numpy.typing import NDArray
 
 from synth.adapters.audioseal import AudioSealMark
-from synth.training import architecture, codecs, corpus
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.training import attacks, codecs, corpus, recordings
 from synth.watermark import Payload, Presence
 
 Samples = NDArray[np.float32]
-PROGRAMME_RATE = 44_100
+PROGRAMME_RATE: Final = 44_100
+CLIP_SECONDS: Final = 5.0
+WORKING: Final = attacks.MILD | attacks.HARSH
 
 
-def programme(speech: NDArray[np.float16], seconds: float, rng: np.random.Generator) -> Samples:
-    """A random part of held-out `speech` (24 kHz) as a mastered programme at 44.1 kHz: -20 dBFS RMS, peaks limited."""
-    length = int(seconds * 24_000)
-    start = int(rng.integers(speech.size - length))
-    sound = soxr.resample(speech[start : start + length].astype(np.float32), 24_000, PROGRAMME_RATE)
-    sound = sound * (0.1 / np.sqrt(np.mean(sound**2)))
-    knee, ceiling = 0.6, 0.84  # -1.5 dBFS
-    size = np.abs(sound)
-    over = knee + (ceiling - knee) * np.tanh((size - knee) / (ceiling - knee))
-    limited: Samples = np.where(size > knee, np.sign(sound) * over, sound).astype(np.float32)
-    return limited
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Audio at 16 kHz that no model has heard: real speech, synthetic speech and music, one array per source."""
 
+    human: tuple[Samples, ...]
+    tts: tuple[Samples, ...]
+    music: tuple[Samples, ...]
 
-class QuickMark(AudioSealMark):
-    """The same mark with the training shortcut for reading: equal logits (to 1e-4), several times faster."""
+    @classmethod
+    def load(cls, cache: Path, folder: Path) -> HeldOut:
+        """Read what `voices.prepare_held_out` (24 kHz) and `recordings.prepare` wrote."""
+        with np.load(cache) as arrays:
+            tts = tuple(_level(soxr.resample(arrays[n].astype(np.float32), 24_000, SAMPLE_RATE)) for n in arrays.files)
+        human, music = (
+            tuple(track.samples for track in recordings.load(folder, kind, "held_out")) for kind in ("speech", "music")
+        )
+        return cls(human, tts, music)
 
-    @torch.inference_mode()
-    def _mean_logits(self, windows: torch.Tensor) -> torch.Tensor:
-        return architecture.frame_logits(self._detector, windows).mean(-1)
+    def speech(self) -> dict[str, tuple[Samples, ...]]:
+        """Both kinds of speech by name."""
+        return {"human": self.human, "tts": self.tts}
+
+    def half(self, number: int) -> HeldOut:
+        """The first (0) or the second (1) half of every source."""
+
+        def cut(tracks: tuple[Samples, ...]) -> tuple[Samples, ...]:
+            return tuple(t[: t.size // 2] if number == 0 else t[t.size // 2 :] for t in tracks)
+
+        return HeldOut(cut(self.human), cut(self.tts), cut(self.music))
 
 
 @dataclass(slots=True)
@@ -47,8 +61,24 @@ class Tally:
     trials: int = 0
     detected: int = 0
     messages: int = 0
-    bits: int = 0
     right_bits: int = 0
+    bits: int = 0
+    scores: list[float] = field(default_factory=list)
+
+    def add(self, mark: AudioSealMark, samples: Samples, rate: int, payload: Payload) -> None:
+        """Add one trial; bits count as decoded even where presence was refused."""
+        windows = mark.windows(samples, rate)
+        detection = mark.judge(windows)
+        number = payload.message(mark.message_bits)
+        wanted = [number >> place & 1 for place in reversed(range(mark.message_bits))]
+        logits = np.mean(windows.bits, axis=0) if windows.bits else np.zeros(mark.message_bits)
+        found = detection.presence is Presence.DETECTED
+        self.trials += 1
+        self.detected += found
+        self.messages += found and detection.message == number
+        self.bits += mark.message_bits
+        self.right_bits += sum(int(logit > 0) == bit for logit, bit in zip(logits, wanted, strict=True))
+        self.scores.append(detection.score)
 
     def table(self) -> dict[str, float | int]:
         """Rates with their number of trials, for the card."""
@@ -61,134 +91,114 @@ class Tally:
         }
 
 
-def count(tally: Tally, mark: AudioSealMark, samples: Samples, rate: int, payload: Payload) -> None:
-    """Add one trial to `tally`; bits count as decoded even where presence was refused."""
-    windows = mark.windows(samples, rate)
-    detection = mark.judge(windows)
-    logits = np.mean(windows.bits, axis=0) if windows.bits else np.zeros(mark.nbits)
-    number = payload.message(mark.nbits)
-    wanted = [number >> place & 1 for place in reversed(range(mark.nbits))]
-    tally.trials += 1
-    tally.detected += detection.presence is Presence.DETECTED
-    tally.messages += detection.presence is Presence.DETECTED and detection.message == number
-    tally.bits += mark.nbits
-    tally.right_bits += sum(int(logit > 0) == bit for logit, bit in zip(logits, wanted, strict=True))
+def attacked(mark: AudioSealMark, tracks: tuple[Samples, ...], *, trials: int, seed: int) -> dict[str, Tally]:
+    """Mark `trials` clips, each with a message of its own, cut 5 s out anywhere, and read them after every attack."""
+    rng = np.random.default_rng(seed)
+    tallies = {name: Tally() for name in ("clean", *WORKING)}
+    length = int(CLIP_SECONDS * SAMPLE_RATE)
+    for number in range(trials):
+        payload = Payload(f"clip-{seed}-{number}")
+        sound = corpus.part((tracks[number % len(tracks)],), length + SAMPLE_RATE, rng)
+        start = int(rng.integers(SAMPLE_RATE))
+        marked = mark.embed(sound, SAMPLE_RATE, payload)[start : start + length]
+        for name, tally in tallies.items():
+            copy = marked if name == "clean" else WORKING[name](marked, rng)
+            tally.add(mark, copy.astype(np.float32), SAMPLE_RATE, payload)
+    return tallies
 
 
-Edit = Callable[[Samples, int], tuple[Samples, int]]
+def negatives(held_out: HeldOut, *, seed: int, most: int) -> Iterator[tuple[str, Samples]]:
+    """Clips of 5 s without a mark, by kind; those of one kind do not overlap, at most `most` of each.
 
-EDITS: dict[str, Edit] = {
-    "wav16": codecs.wav,
-    "mp3_128": lambda x, r: codecs.mp3(x, r, 128),
-    "mp3_64": lambda x, r: codecs.mp3(codecs.mp3(x, r, 128)[0], r, 64),
-    "aac_64": lambda x, r: codecs.aac(codecs.mp3(x, r, 128)[0], r, 64),
-    "mp3_32": lambda x, r: codecs.mp3(codecs.mp3(x, r, 128)[0], r, 32),
-    "opus_24": lambda x, r: codecs.opus(soxr.resample(codecs.mp3(x, r, 128)[0], r, 48_000), 48_000, 24),
-    "telephone_8k": lambda x, r: (soxr.resample(codecs.mp3(x, r, 128)[0], r, 8_000), 8_000),
-    "noise_20db": lambda x, r: (x + 0.01 * np.random.default_rng(0).standard_normal(x.size).astype(np.float32), r),
-    "crop_5s": lambda x, r: (codecs.mp3(x, r, 128)[0][3 * r + 77 : 8 * r + 77], r),
-}
-"""Every row but the first two goes through the published MP3 first, as a copy would."""
-
-
-def copies(
-    mark: AudioSealMark,
-    speech: Iterable[NDArray[np.float16]],
-    cache: Path,
-    *,
-    trials: int,
-    seconds: float,
-    edits: Iterable[str],
-) -> None:
-    """Mark `trials` programmes, a new message and a new part of speech each, and write every edited copy at 16 kHz.
-
-    A file is named after generator, gain, edit and number, and is not made again: with the same generator another
-    detector is measured on the same copies.
+    Speech and music as they are, speech after an attack, speech over music, speech cut off sharply somewhere between
+    100 Hz and 1.2 kHz, speech with mains hum, whose odd harmonics are the mark's frequencies, noise and chords.
     """
-    voices = list(speech)
-    cache.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    length = int(CLIP_SECONDS * SAMPLE_RATE)
+    cut = {
+        kind: _clips(tracks, length, rng, most)
+        for kind, tracks in (("human", held_out.human), ("tts", held_out.tts), ("music", held_out.music))
+    }
+    for kind, clips in cut.items():
+        for sound in clips:
+            yield kind, sound
+    names = list(attacks.MILD)
+    for number, sound in enumerate(cut["human"]):
+        yield "human_attacked", attacks.MILD[names[number % len(names)]](sound, rng).astype(np.float32)
+    for sound in cut["human"]:
+        yield "human_highpassed", sharp_highpass(sound, rng.uniform(100, 1_200))
+    for number, sound in enumerate(cut["human"]):
+        bed = cut["music"][number % len(cut["music"])]
+        scale = corpus.rms(sound) / corpus.rms(bed) * 10 ** (-rng.uniform(0, 20) / 20)
+        yield "human_over_music", sound + (scale * bed).astype(np.float32)
+    for sound in cut["human"][: most // 4]:
+        yield "human_with_hum", sound + corpus.hum(length, rng) * corpus.rms(sound) * 10 ** (-rng.uniform(10, 30) / 20)
+    for _ in range(most // 4):
+        yield "noise_and_chords", corpus.not_speech(1, length, rng)[0].numpy()
+
+
+def sharp_highpass(sound: Samples, hertz: float) -> Samples:
+    """Nothing at all below `hertz`."""
+    spectrum = np.fft.rfft(sound)
+    spectrum[: int(hertz * sound.size / SAMPLE_RATE)] = 0
+    return np.fft.irfft(spectrum, n=sound.size).astype(np.float32)
+
+
+def quality(mark: AudioSealMark, tracks: tuple[Samples, ...], *, trials: int, seed: int) -> dict[str, float | int]:
+    """PESQ-WB (ITU-T P.862.2, package `pesq`) and SNR in dB of 6 s clips that were only marked."""
+    pesq = importlib.import_module("pesq").pesq  # measuring needs it, nothing else does
+    rng = np.random.default_rng(seed)
+    scores, ratios = [], []
     for number in range(trials):
-        wanted = {name: copy_file(mark, cache, name, number) for name in edits}
-        missing = {name: file for name, file in wanted.items() if not file.exists()}
-        if not missing:
-            continue
-        rng = np.random.default_rng([77, number])
-        clean = programme(voices[number % len(voices)], seconds, rng)
-        marked = mark.embed(clean, PROGRAMME_RATE, Payload(f"trial-{number}"))
-        for name, file in missing.items():
-            edited, rate = EDITS[name](marked, PROGRAMME_RATE)
-            part = file.with_suffix(".part.npy")
-            np.save(part, soxr.resample(edited, rate, 16_000).astype(np.float16))
-            part.replace(file)
-
-
-def copy_file(mark: AudioSealMark, cache: Path, edit: str, number: int) -> Path:
-    """Where the copy of one trial is kept."""
-    return cache / f"{mark.version.split('+')[1]}-{mark.gain:.4f}-{edit}-{number:04d}.npy"
-
-
-def measure(
-    mark: AudioSealMark, cache: Path, *, trials: int, edits: Iterable[str]
-) -> dict[str, dict[str, float | int]]:
-    """Read the copies that `copies` wrote."""
-    tallies = {name: Tally() for name in edits}
-    for name, tally in tallies.items():
-        for number in range(trials):
-            samples = np.load(copy_file(mark, cache, name, number)).astype(np.float32)
-            count(tally, mark, samples, 16_000, Payload(f"trial-{number}"))
-    return {name: tally.table() for name, tally in tallies.items()}
-
-
-def clean_clips(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, trials: int) -> dict[str, float | int]:
-    """Bit accuracy on 5 s clips that were only marked."""
-    voices = list(speech)
-    tally = Tally()
-    rng = np.random.default_rng(78)
-    for number in range(trials):
-        payload = Payload(f"clip-{number}")
-        clip = programme(voices[number % len(voices)], 5.0, rng)
-        count(tally, mark, mark.embed(clip, PROGRAMME_RATE, payload), PROGRAMME_RATE, payload)
-    return tally.table()
-
-
-def false_alarms(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, trials: int) -> dict[str, int]:
-    """Detections in audio without a mark: speech, filtered speech, coded speech, noise and chords; 15 s each."""
-    voices = list(speech)
-    rng = np.random.default_rng(79)
-    counts = {"speech": 0, "speech_mp3_64": 0, "speech_highpass": 0, "noise_and_chords": 0, "trials_each": trials}
-    for number in range(trials):
-        clean = programme(voices[number % len(voices)], 15.0, rng)
-        high = np.fft.rfft(clean)
-        high[: (500 * 15)] = 0
-        other = corpus.not_speech(1, 15 * 16_000, rng)[0].numpy()
-        cases = {
-            "speech": (clean, PROGRAMME_RATE),
-            "speech_mp3_64": codecs.mp3(clean, PROGRAMME_RATE, 64),
-            "speech_highpass": (np.fft.irfft(high, n=clean.size).astype(np.float32), PROGRAMME_RATE),
-            "noise_and_chords": (other, 16_000),
-        }
-        for name, (samples, rate) in cases.items():
-            counts[name] += mark.detect(samples, rate, ()).presence is Presence.DETECTED
-    return counts
-
-
-def quality(mark: AudioSealMark, speech: Iterable[NDArray[np.float16]], *, trials: int) -> dict[str, float | int]:
-    """Level of the mark re speech in dB over 10 s parts: mean and the worst; SI-SNR equals it to 0.1 dB."""
-    voices = list(speech)
-    rng = np.random.default_rng(80)
-    ratios = []
-    for number in range(trials):
-        clean = programme(voices[number % len(voices)], 10.0, rng)
-        added = mark.embed(clean, PROGRAMME_RATE, Payload(f"quality-{number}")) - clean
-        ratios.append(10 * np.log10(np.sum(clean**2) / np.sum(added**2)))
+        sound = corpus.part((tracks[number % len(tracks)],), 6 * SAMPLE_RATE, rng)
+        marked = mark.embed(sound, SAMPLE_RATE, Payload(f"quality-{number}"))
+        scores.append(float(pesq(SAMPLE_RATE, sound, marked, "wb")))
+        ratios.append(10 * np.log10(np.sum(sound**2) / np.sum((marked - sound) ** 2)))
     return {
         "trials": trials,
+        "pesq_wb_mean": round(float(np.mean(scores)), 3),
+        "pesq_wb_min": round(min(scores), 3),
         "snr_db_mean": round(float(np.mean(ratios)), 2),
         "snr_db_min": round(float(min(ratios)), 2),
     }
 
 
-def load_speech(cache: Path) -> list[NDArray[np.float16]]:
-    """Held-out speech at 24 kHz, one array per voice."""
-    with np.load(cache) as arrays:
-        return [arrays[name] for name in sorted(arrays.files)]
+def published(mark: AudioSealMark, held_out: HeldOut, *, trials: int, seconds: float) -> Tally:
+    """Programmes at 44.1 kHz, marked and encoded as MP3 at 64 kbit/s, as the product reads them back."""
+    rng = np.random.default_rng(81)
+    tally = Tally()
+    tracks = held_out.human + held_out.tts
+    for number in range(trials):
+        payload = Payload(f"programme-{number}")
+        sound = corpus.part((tracks[number % len(tracks)],), int(seconds * SAMPLE_RATE), rng)
+        clean = soxr.resample(_level(sound), SAMPLE_RATE, PROGRAMME_RATE)
+        marked = mark.embed(clean, PROGRAMME_RATE, payload)
+        decoded, rate = codecs.mp3(marked, PROGRAMME_RATE, 64)
+        tally.add(mark, decoded, rate, payload)
+    return tally
+
+
+def summary(tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    """Table per attack, and the mean over the mild ones."""
+    tables: dict[str, Any] = {name: tally.table() for name, tally in tallies.items()}
+    mild = [tables[name] for name in attacks.MILD]
+    tables["mild_mean"] = {
+        "attacks": len(mild),
+        "trials": sum(row["trials"] for row in mild),
+        **{
+            key: round(float(np.mean([row[key] for row in mild])), 4) for key in ("detected", "message", "bit_accuracy")
+        },
+    }
+    return tables
+
+
+def _clips(tracks: tuple[Samples, ...], length: int, rng: np.random.Generator, most: int) -> list[Samples]:
+    pieces = [track[at : at + length] for track in tracks for at in range(0, track.size - length + 1, length)]
+    loud = [piece for piece in pieces if corpus.rms(piece) > 0.005]
+    return [loud[index] for index in rng.permutation(len(loud))[:most]]
+
+
+def _level(sound: Samples) -> Samples:
+    """RMS -20 dBFS, less where peaks would pass -1.5 dBFS."""
+    gain = min(0.1 / corpus.rms(sound), 0.84 / max(float(np.abs(sound).max()), 1e-6))
+    return (sound * gain).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Stage two: a causal generator that plays the teacher.
+"""Stage two: a causal generator that plays the tones of the message.
 
-Its decoder starts as a synthesiser of the sixteen tones, so the rest of it only has to learn their amplitudes, frame
-by frame: small and fast.  The waveform it puts out is checked against the teacher at the end.
+Its decoder starts as a synthesiser of the tones, so the rest of it only has to learn their amplitudes, frame by frame,
+whatever the speech: small and fast.  How loud each of them may be at any moment is the contract's work.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from audioseal.models import AudioSealWM
 from torch import Tensor
-from torch.nn import functional
 
 from synth.training import architecture, corpus, teacher
 
-LEVEL = 0.6
-"""The generator plays the teacher at this level, to stay in the linear part of its tanh."""
-CLIP = 120 * teacher.HOP
+CLIP = 100 * teacher.HOP
 BATCH = 16
+WARM_UP = 100
+"""Steps over which the learning rate rises."""
 
 
 def tone_levels(generator: AudioSealWM, audio: Tensor, message: Tensor) -> Tensor:
@@ -40,10 +39,10 @@ def tone_levels(generator: AudioSealWM, audio: Tensor, message: Tensor) -> Tenso
 
 @torch.no_grad()
 def play(model: AudioSealWM, clips: Tensor, message: Tensor) -> Tensor:
-    """The mark before gain at the teacher's scale, (B, T) to (B, T); equal to the whole generator, but faster."""
-    level = teacher.envelope(clips)
-    tones = tone_levels(model, teacher.generator_input(clips, level), message)[:, : len(teacher.TONES)]
-    return torch.tanh(teacher.synthesise(tones)) * level / LEVEL
+    """What the generator plays, (B, T) to (B, T); equal to the whole generator up to a tone's phase, but faster."""
+    contract = teacher.contract(1.0)
+    seen = contract.to_generator(clips, contract.level(clips))
+    return teacher.synthesise(tone_levels(model, seen, message)[:, : len(teacher.TONES)])
 
 
 def load(state_file: Path) -> AudioSealWM:
@@ -53,21 +52,12 @@ def load(state_file: Path) -> AudioSealWM:
     return model.eval()
 
 
-def start(generator: AudioSealWM, sample: Tensor) -> None:
-    """Give the encoder its band filters and the decoder its tones."""
-    model: Any = generator
-    layers = architecture.GENERATOR["n_residual_layers"]
-    filters = architecture.band_filters()
-    architecture.start_analysis(model.encoder.model, sample, layers, filters, slope=1.0, offset=architecture.OFFSET)
-    architecture.start_synthesis(model.decoder.model)
-
-
-def train(out: Path, cache: Path, *, minutes: float, seed: int = 2, rate: float = 2e-3) -> None:
+def train(out: Path, clips: corpus.Corpus, *, minutes: float, seed: int = 2, rate: float = 1e-3) -> None:
     """Train until `minutes` have passed; state in `out/generator.pt`, log in `out/generator.jsonl`; resumes."""
     torch.manual_seed(seed)
-    speech = corpus.Corpus.load(cache, "train")
     rng = np.random.default_rng(seed)
     model = architecture.build_generator()
+    contract = teacher.contract(1.0)
     state_file = out / "generator.pt"
     step = 0
     optimiser = architecture.optimiser(model, rate)
@@ -78,27 +68,18 @@ def train(out: Path, cache: Path, *, minutes: float, seed: int = 2, rate: float 
         step = state["step"]
         rng = np.random.default_rng(seed + step)
     else:
-        clips = corpus.colour(speech.clips(32, CLIP, rng), rng)
-        start(model, teacher.generator_input(clips, teacher.envelope(clips)))
+        sample, _ = clips.draw(32, CLIP, rng)
+        architecture.start_generator(model, contract.to_generator(sample, contract.level(sample)))
     started = saved = time.monotonic()
     error = 1.0
     while (elapsed := time.monotonic() - started) < 60 * minutes:
         remaining = 1 - elapsed / (60 * minutes)
-        architecture.set_rate(optimiser, rate * min(1.0, (step + 1) / 100, 2 * remaining + 0.02))
-        clips = corpus.colour(speech.clips(BATCH, CLIP, rng), rng)
-        if rng.random() < 0.1:
-            clips[:2] = corpus.not_speech(2, CLIP, rng)
+        architecture.set_rate(optimiser, rate * min(1.0, (step + 1) / WARM_UP, 2 * remaining + 0.02))
+        sound, _ = clips.draw(BATCH, CLIP, rng)
         message = torch.from_numpy(rng.integers(0, 2, (BATCH, teacher.BITS)))
-        with torch.no_grad():
-            level = teacher.envelope(clips)
-            wanted = LEVEL * teacher.TEACHER_SCALE * teacher.switched(clips, message)
-            # Where the envelope is nil the mark is nil, whatever the generator says.
-            weight = (level[:, :: teacher.HOP] / (level[:, :: teacher.HOP] + 0.003))[:, None]
-        played = tone_levels(model, teacher.generator_input(clips, level), message)
-        tones = len(teacher.TONES)
-        difference = functional.pad(wanted, (0, 0, 0, played.shape[1] - tones)) - played
-        difference = torch.cat([difference[:, :tones], 0 * difference[:, tones:]], 1)
-        loss = (difference.square() * weight).sum() / (wanted.square() * weight).sum()
+        wanted = teacher.LEVEL * teacher.switched(message, CLIP // teacher.HOP)
+        played = tone_levels(model, contract.to_generator(sound, contract.level(sound)), message)
+        loss = (wanted - played[:, : len(teacher.TONES)]).square().sum() / wanted.square().sum()
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

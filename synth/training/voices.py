@@ -86,7 +86,7 @@ def speak(sentences: list[str], voice: tuple[float, float], *, pause: float, see
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def prepare(sentences_file: Path, cache: Path, *, per_voice: int = 170, held_out: int = 120, seed: int = 11) -> None:
+def prepare(sentences_file: Path, cache: Path, *, per_voice: int = 120, held_out: int = 200, seed: int = 11) -> None:
     """Write `cache` (npz): arrays `train_<n>` and `test_<n>`, float16 at 16 kHz; sentences never overlap."""
     sentences = read_sentences(sentences_file)
     order = np.random.default_rng(seed).permutation(len(sentences))
@@ -102,7 +102,7 @@ def prepare(sentences_file: Path, cache: Path, *, per_voice: int = 170, held_out
     np.savez(cache, **arrays)  # type: ignore[arg-type]
 
 
-def prepare_held_out(sentences_file: Path, cache: Path, *, held_out: int = 120, seed: int = 11) -> None:
+def prepare_held_out(sentences_file: Path, cache: Path, *, held_out: int = 200, seed: int = 11) -> None:
     """Write `cache` (npz): `test_<n>` at 24 kHz, the held-out sentences as the product would speak them."""
     sentences = read_sentences(sentences_file)
     chosen = [sentences[index] for index in np.random.default_rng(seed).permutation(len(sentences))[:held_out]]

@@ -76,8 +76,8 @@ def test_message_reads_back_from_five_seconds_of_clean_speech(
     marked = mark.embed(speech[: 5 * RATE], RATE, payload)
     detection = mark.detect(marked, RATE, [])
     assert detection.presence is Presence.DETECTED
-    assert detection.message == payload.message(8)
-    assert detection.message_bits == 8
+    assert detection.message == payload.message(16)
+    assert detection.message_bits == 16
     assert detection.episode_id is None
 
 
@@ -95,12 +95,27 @@ def test_unmarked_speech_noise_and_silence_are_not_detected(mark: AudioSealMark,
     assert mark.detect(np.zeros(10 * RATE, np.float32), RATE, []).presence is Presence.INCONCLUSIVE
 
 
-def test_mark_is_quiet_and_silence_stays_silent(mark: AudioSealMark, speech: Samples) -> None:
+def test_mark_follows_the_sound_into_pauses(mark: AudioSealMark, speech: Samples) -> None:
     added = mark.embed(speech, RATE, Payload("quiet")) - speech
     ratio = 10 * np.log10(np.sum(speech**2) / np.sum(added**2))
-    assert ratio > 15.0
+    assert ratio > 18.0
+    frames = len(speech) // 882
+    sound, noise = (np.sqrt(np.mean(x[: frames * 882].reshape(frames, 882) ** 2, axis=1)) for x in (speech, added))
+    # In every 20 ms the mark is 10 dB below the loudest of the sound within 20 ms.
+    near = np.maximum(np.maximum(sound, np.roll(sound, 1)), np.roll(sound, -1))
+    assert bool((noise <= 0.32 * near + 1e-5).all())
+
+
+def test_silence_stays_silent_and_a_word_rings_out_within_sixty_milliseconds(
+    mark: AudioSealMark, speech: Samples
+) -> None:
     silence = np.zeros(RATE, np.float32)
     assert np.array_equal(mark.embed(silence, RATE, Payload("quiet")), silence)
+    word = np.concatenate([silence, speech[RATE : 2 * RATE], silence])
+    added = mark.embed(word, RATE, Payload("quiet")) - word
+    ring = int(0.06 * RATE)
+    assert not added[: RATE - ring].any() or float(np.abs(added[: RATE - ring]).max()) < 1e-6
+    assert float(np.abs(added[2 * RATE + ring :]).max()) < 1e-6
 
 
 def test_other_sample_rates_keep_their_length_and_what_is_above_eight_kilohertz(mark: AudioSealMark) -> None:
@@ -111,18 +126,53 @@ def test_other_sample_rates_keep_their_length_and_what_is_above_eight_kilohertz(
     assert float(np.abs(marked - whistle).max()) < 1e-3
 
 
+def test_audio_at_eight_kilohertz_is_marked_and_read(mark: AudioSealMark, speech: Samples) -> None:
+    payload = Payload("telephone")
+    narrow = soxr.resample(speech, RATE, 8_000).astype(np.float32)
+    assert reads_back(mark.detect(mark.embed(narrow, 8_000, payload), 8_000, []), payload)
+
+
+def test_clipped_audio_stays_within_full_scale_and_reads_back(mark: AudioSealMark, speech: Samples) -> None:
+    loud = np.clip(speech * 8, -1, 1)
+    marked = mark.embed(loud, RATE, Payload("loud"))
+    assert float(np.abs(marked).max()) <= 1.0
+    assert reads_back(mark.detect(marked, RATE, []), Payload("loud"))
+
+
+def test_spans_name_the_part_that_carries_the_mark(mark: AudioSealMark, speech: Samples) -> None:
+    length = 10 * RATE
+    marked = mark.embed(speech[:length], RATE, Payload("half"))
+    mixed = np.concatenate([speech[:length], marked, speech[:length]])
+    detection = mark.detect(mixed, RATE, [])
+    assert reads_back(detection, Payload("half"))
+    ((start, end),) = detection.spans
+    assert abs(start - 10) < 4
+    assert abs(end - 20) < 4
+
+
 def test_blocks_join_without_a_seam(mark: AudioSealMark, speech: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     payload = Payload("long")
     whole = mark.embed(speech, RATE, payload)
-    monkeypatch.setattr(layer, "BLOCK_SECONDS", 4)
-    assert float(np.abs(mark.embed(speech, RATE, payload) - whole).max()) < 1e-5
+    for seconds in (3, 4):
+        monkeypatch.setattr(layer, "EMBED_SECONDS", seconds)
+        assert float(np.abs(mark.embed(speech, RATE, payload) - whole).max()) < 1e-5
 
 
-def test_mean_logits_equal_the_mean_of_the_detector(mark: AudioSealMark) -> None:
-    windows = torch.from_numpy(np.random.default_rng(4).standard_normal((2, 1, 40_000), np.float32))
+def test_reading_in_blocks_finds_the_same(
+    mark: AudioSealMark, speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = np.tile(mark.embed(speech, RATE, Payload("long")), 2)
+    whole = mark.detect(marked, RATE, [])
+    monkeypatch.setattr(layer, "BLOCK_SECONDS", 10)
+    assert mark.detect(marked, RATE, []).spans == whole.spans
+    assert reads_back(mark.detect(marked, RATE, []), Payload("long"))
+
+
+def test_frame_logits_equal_the_mean_of_the_detector(mark: AudioSealMark) -> None:
+    windows = torch.from_numpy(np.random.default_rng(4).standard_normal((2, 1, 16_000), np.float32))
     with torch.inference_mode():
-        expected = mark._detector.detector(windows).mean(-1)
-    assert torch.allclose(mark._mean_logits(windows), expected, atol=1e-3)
+        expected = mark._weights.detector.detector(windows).reshape(2, 18, 50, 320).mean(-1)
+        assert torch.allclose(mark.frame_logits(windows), expected, atol=1e-3)
 
 
 def test_same_input_gives_the_same_output_from_several_threads(mark: AudioSealMark, speech: Samples) -> None:
@@ -132,7 +182,7 @@ def test_same_input_gives_the_same_output_from_several_threads(mark: AudioSealMa
     assert np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("length", [0, 441])
+@pytest.mark.parametrize("length", [0, 1, 441, 4409])
 def test_audio_too_short_for_a_mark_is_returned_as_it_is(mark: AudioSealMark, speech: Samples, length: int) -> None:
     sound = speech[RATE : RATE + length]
     assert np.array_equal(mark.embed(sound, RATE, Payload("short")), sound)
@@ -163,7 +213,7 @@ def test_altered_missing_or_foreign_weights_are_refused(tmp_path: Path) -> None:
         AudioSealMark(weights=copy)
     card = (BUNDLED_WEIGHTS / "card.toml").read_text(encoding="utf-8")
     shutil.copy(BUNDLED_WEIGHTS / "detector.safetensors", copy)
-    (copy / "card.toml").write_text(card.replace("n_filters = 16", "n_filters = 8"), encoding="utf-8")
+    (copy / "card.toml").write_text(card.replace("n_filters = 8", "n_filters = 4"), encoding="utf-8")
     with pytest.raises(MarkUnavailableError, match="do not match"):
         AudioSealMark(weights=copy)
 

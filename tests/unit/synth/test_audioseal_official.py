@@ -11,16 +11,16 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from synth.adapters.audioseal import (
+from synth.adapters.audioseal import AudioSealMark
+from synth.adapters.audioseal_official import BITS, SEANET, convert_official
+from synth.adapters.audioseal_weights import (
     AudioSealDetectorConfig,
-    AudioSealMark,
     AudioSealWMConfig,
     DecoderConfig,
     SEANetConfig,
     create_detector,
     create_generator,
 )
-from synth.adapters.audioseal_official import BITS, SEANET, convert_official
 from synth.errors import MarkUnavailableError
 from synth.watermark import Payload
 

@@ -45,14 +45,14 @@ NOISE_MAGNITUDE = 0.886 * (384**0.5)  # mean magnitude of a Hann-windowed frame 
 class EmbeddingSettings:
     """How hard a block is marked; together with the decoder they fix the trade between strength and sound."""
 
-    iterations: int = 60
+    iterations: int = 80
     depth: float = 0.5  # the logarithm of the gain stays within ± this: 4.3 dB
     learning_rate: float = 0.25
     sharpness: float = 30.0  # steepness of the loss around the wanted margin
     margin: float = 0.05  # logit beyond which a bit is safe
     thrift: float = 0.1  # weight of the penalty on change
-    white_noise: tuple[float, float] = (5.0, 25.0)  # dB, range of signal-to-noise ratios of the attack inside the loop
-    shaped_noise: tuple[float, float] = (0.0, 15.0)  # dB, the same for noise with the spectrum of the block itself
+    white_noise: tuple[float, float] = (-3.0, 20.0)  # dB, range of signal-to-noise ratios of the attack inside the loop
+    shaped_noise: tuple[float, float] = (-5.0, 12.0)  # dB, the same for noise with the spectrum of the block itself
 
 
 class KeyedMark:

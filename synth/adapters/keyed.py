@@ -82,10 +82,16 @@ class KeyedMark:
         return self._reader.version
 
     def detect(
-        self, samples: Samples, sample_rate: int, candidates: Sequence[Payload], likely: Sequence[Payload] = ()
+        self,
+        samples: Samples,
+        sample_rate: int,
+        candidates: Sequence[Payload],
+        likely: Sequence[Payload] = (),
+        *,
+        jitter: bytes | None = None,
     ) -> Detection:
         """Look for the mark of one of `candidates`; see `KeyedReader.detect`."""
-        return self._reader.detect(samples, sample_rate, candidates, likely)
+        return self._reader.detect(samples, sample_rate, candidates, likely, jitter=jitter)
 
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return `samples` with the mark of `payload` in every whole 2.5 s block that is not silent.

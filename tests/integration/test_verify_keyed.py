@@ -91,6 +91,19 @@ def test_splice_of_two_episodes_is_mapped(mark: KeyedMark, published: Samples) -
     assert findings.passages[1].episode_start == pytest.approx(5.0 + findings.passages[1].start - 15.0, abs=0.5)
 
 
+@pytest.mark.parametrize("seed", [b"a", b"b", b"c"])
+def test_jitter_moves_no_place_and_loses_no_mark(
+    mark: KeyedMark, published: Samples, stored: Fingerprint, seed: bytes
+) -> None:
+    copy = published[4 * SAMPLE_RATE :]
+    jittered = Search(Registry([*CROWD, EPISODE], longest=120.0), jitter=seed, told_bound=1e-8)
+    findings = find_marks(copy, SAMPLE_RATE, [mark], jittered)
+    assert findings.identified == EPISODE
+    (passage,) = findings.passages
+    assert passage.episode_start - passage.start == pytest.approx(4.0, abs=0.3)
+    assert place(copy, SAMPLE_RATE, passage, stored) is Placement.GENUINE
+
+
 def test_mark_of_a_retired_key_is_still_read(published: Samples) -> None:
     rotated = KeyedMark(key=OTHER_KEY, older=(KEY,))
     assert found(rotated, published).identified == EPISODE

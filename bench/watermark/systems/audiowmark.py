@@ -27,7 +27,7 @@ SURE = 0.40  # quality from which a pattern is taken for real: the highest of fa
 class AudioWmark:
     """audiowmark at its default strength.
 
-    Reading looks for a changed speed, which takes it six times as long, only where speed or pitch was changed: that it is
+    Reading looks for a changed speed, which takes six times as long, only where speed or pitch was changed: that it is
     told so is in its favour.
     """
 

@@ -30,11 +30,15 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "peers": robustness.measure_peers,
 }
 
+LONG = ("speed", "memory", "peers")  # parts that a quick run leaves out unless they are named
+
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", nargs="+", choices=(*PARTS, "report"), default=list(PARTS))
+    parser.add_argument(
+        "--part", nargs="+", choices=(*PARTS, "report"), help="all, or all but the long ones if --quick"
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke run of about three minutes, kept apart")
     parser.add_argument("--resume", action="store_true", help="keep what was measured with the same versions")
     parser.add_argument("--programmes", type=int, help="of each kind of sound")
@@ -55,9 +59,10 @@ def main() -> None:
     }
     size = replace(QUICK_SIZE if options.quick else Size(), **chosen)
     name = "quick" if options.quick else "results"
-    resume = options.resume or options.part == ["report"]
+    parts = options.part or [part for part in PARTS if not (options.quick and part in LONG)]
+    resume = options.resume or parts == ["report"]
     bench = Bench(options.out, Store(options.out / f"{name}.jsonl", resume=resume), size, console)
-    for part in options.part:
+    for part in parts:
         if part != "report":
             console.rule(f"[bold]{part}")
             PARTS[part](bench)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import time
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from bench.watermark.attack import RATE, Samples
 
 
 def peak() -> float:
-    """Return the highest resident memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the highest resident memory of this process so far, in MB (Linux).
+
+    Not `getrusage`: its maximum is inherited from the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def long_programme(source: Path, seconds: float) -> Samples:
@@ -64,7 +68,7 @@ def main() -> None:
             system.detect(warm[: 6 * RATE], "")
     loaded = peak()
     began, began_cpu = time.perf_counter(), time.process_time()
-    answers = []
+    answers: list[dict[str, object]] = []
     for system in systems_in_order:
         if options.task == "embed":
             samples = system.embed(samples, true_id)

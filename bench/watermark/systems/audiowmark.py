@@ -25,7 +25,11 @@ SURE = 0.40  # quality from which a pattern is taken for real: the highest of fa
 
 
 class AudioWmark:
-    """audiowmark at its default strength; reading corrects the speed."""
+    """audiowmark at its default strength.
+
+    Reading looks for a changed speed, which takes six times as long, only where speed or pitch was changed: that it is
+    told so is in its favour.
+    """
 
     name = "audiowmark"
     rule = "all 128 bits of the known message in one of its patterns"
@@ -47,11 +51,12 @@ class AudioWmark:
         self._run("-q", "add", "--key", str(self._key), str(source), str(target), _message(episode_id))
         return _read(target)
 
-    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:  # noqa: ARG002
+    def detect(self, samples: Samples, episode_id: str, place: Place | None = None) -> Outcome:
         """Decode and compare; bit accuracy is that of the best pattern."""
         source, answer = self._file("clip.wav"), self._file("answer.json")
         _write(source, samples)
-        self._run("-q", "get", "--key", str(self._key), "--detect-speed", "--json", str(answer), str(source))
+        speed = ["--detect-speed"] if place is None or place.rate != 1.0 else []
+        self._run("-q", "get", "--key", str(self._key), *speed, "--json", str(answer), str(source))
         matches = json.loads(answer.read_text())["matches"]
         if not matches:
             return Outcome(detected=False, right=False, bit_accuracy=0.5)

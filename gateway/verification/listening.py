@@ -20,7 +20,7 @@ from gateway.verification.words import describe_agreement, describe_marks, descr
 from synth.errors import SynthError
 from synth.fingerprint import Fingerprint, listen
 from synth.landmarks import plain_questions
-from synth.placement import Placement, place
+from synth.placement import Placement, settle
 from synth.watermark import Passage, Payload, Watermark
 
 SHORTEST = 10.0  # seconds of audio below which no mark is looked for: too little to be sure, and cheap to vary
@@ -127,7 +127,8 @@ class Listener:
         sample_rate = case.sound.sample_rate
         stored = self._stored(episode_id)
         passages = [passage for passage in case.marks.passages if passage.episode_id == episode_id]
-        placements = [place(case.samples, sample_rate, passage, stored) for passage in passages]
+        settled = [settle(case.samples, sample_rate, passage, stored) for passage in passages]
+        passages, placements = [passage for passage, _ in settled], [placement for _, placement in settled]
         reported = tuple(map(report_passage, passages, placements))
         case.passages = tuple(sorted((*case.passages, *reported), key=lambda one: one.start))
         if Placement.TRANSPLANTED in placements:

@@ -12,7 +12,7 @@ from scipy import signal
 
 from synth.audio import Samples
 from synth.fingerprint import Fingerprint, fingerprint
-from synth.placement import FOREIGN_SECONDS, Placement, measure_likeness, place
+from synth.placement import FOREIGN_SECONDS, Placement, measure_likeness, place, settle
 from synth.watermark import Passage
 from tests.speech_samples import SAMPLE_RATE, reading, recoded
 
@@ -132,3 +132,17 @@ def test_silence_is_inconclusive(news: Fingerprint, seconds: float) -> None:
 )
 def test_passage_with_nothing_to_compare_is_inconclusive(news: Fingerprint, passage: Passage) -> None:
     assert place(reading("news"), SAMPLE_RATE, passage, news) is Placement.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("told", [0.96, 1.0, 1.04])
+def test_pace_that_a_mark_tells_roughly_is_set_right_by_the_sound(news: Fingerprint, told: float) -> None:
+    middle = 12.0
+    passage = Passage("ep", 2.0, 22.0, middle - 10 * told, middle + 10 * told, 1.0, told, 1e-12)
+    settled, placement = settle(reading("news"), SAMPLE_RATE, passage, news)
+    assert (settled.tempo, placement) == (1.0, Placement.GENUINE)
+    assert (settled.episode_start, settled.episode_end) == (pytest.approx(2.0), pytest.approx(22.0))
+
+
+def test_pace_of_foreign_sound_cannot_be_set_right(news: Fingerprint) -> None:
+    passage = replace(WHOLE, tempo=1.04, rate=1.06)
+    assert settle(reading("story"), SAMPLE_RATE, passage, news)[1] is Placement.TRANSPLANTED

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from synth.keyed.bound import log_chance
 from synth.keyed.spectrum import Array
-from synth.keyed.words import LANE_BITS, LANES, Codes, WordBook, signs
+from synth.keyed.words import EPISODE_BYTES, LANE_BITS, LANES, Codes, Crowd, WordBook, signs
 
 LANE_CUT = 3.5  # z of the lane's part below which an alignment is not looked at further
 MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches of the recording,
 MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 6  # within these bounds
 TRACKS_AT_ONCE = 512
+FINALISTS = 16  # episodes of a lane whose soft bits are compared
 HOPELESS = 4.5  # z that no search accepts: a single hypothesis at alpha / 4 needs 5.5
-_BYTE_SIGNS = signs(np.arange(256, dtype=np.uint8)[:, None]).astype(np.float32)  # (256, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +116,20 @@ def _lanes(
 
 
 class _Lookup:
-    """Words of a lane's episodes at some positions, byte by byte; neighbouring alignments ask for the same ones."""
+    """Words of a lane's episodes at some positions; neighbouring alignments ask for the same ones."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._kept: tuple[tuple[int, int, int], NDArray[np.uint8]] | None = None
+        self._crowds: dict[int, Crowd] = {}
+        self._kept: tuple[tuple[int, int, int], NDArray[np.uint64]] | None = None
 
-    def episodes(self, lane: int, index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the second parts, shape (6 · positions, episodes of the lane)."""
+    def words(self, lane: int, index: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the second parts as the high 48 bits of integers, shape (episodes of the lane, positions)."""
         place = (lane, int(index[0]), len(index))
         if self._kept is None or self._kept[0] != place:
-            codes = self._shelf.codes[self._shelf.members(lane)]
-            packed = self._shelf.book.episode_bytes(codes, index).reshape(len(codes), -1)
-            self._kept = place, np.ascontiguousarray(packed.T)
+            if lane not in self._crowds:
+                self._crowds[lane] = self._shelf.book.crowd(self._shelf.codes[self._shelf.members(lane)])
+            self._kept = place, self._crowds[lane].at(index)
         return self._kept[1]
 
     def member(self, lane: int, number: int) -> int:
@@ -137,17 +138,27 @@ class _Lookup:
 
 
 def _best_episode(bits: Array, number: int, lane: int, offset: int, lookup: _Lookup, positions: int) -> Alignment:
-    """Return the episode of the lane whose words agree best with track `number` at one offset."""
+    """Return the episode of the lane whose words agree best with track `number` at one offset.
+
+    Hard bits are counted for all episodes, and soft bits are compared with the words of those that agree best.
+    """
     index = np.arange(len(bits)) + offset
     partnered = (index >= 0) & (index < positions)
     heard, index = bits[partnered, LANE_BITS:], index[partnered]
-    # What each value of each byte adds to the score: a look-up is faster than unpacking a million words.
-    tables = heard.reshape(-1, 8) @ _BYTE_SIGNS.T
-    packed = lookup.episodes(lane, index)
-    scores = np.zeros(packed.shape[1], dtype=np.float32)
-    for table, values in zip(tables, packed, strict=True):
-        scores += table[values]
+    words = lookup.words(lane, index)
+    differing = np.bitwise_count(words ^ _packed(heard)).sum(axis=1, dtype=np.uint16)
+    nearest = np.argpartition(differing, FINALISTS)[:FINALISTS] if len(words) > FINALISTS else np.arange(len(words))
+    octets = words[nearest].astype(">u8").view(np.uint8).reshape(len(nearest), len(index), 8)
+    scores = (signs(octets[:, :, :EPISODE_BYTES]) * heard).sum(axis=(1, 2), dtype=np.float64)
     best = int(np.argmax(scores))
     score = float(scores[best])
     z = score / float(np.sqrt(np.sum(np.square(heard, dtype=np.float64))) + 1e-9)
-    return Alignment(number, lookup.member(lane, best), offset, z, log_chance(heard, score) if z > HOPELESS else 0.0)
+    chance = log_chance(heard, score) if z > HOPELESS else 0.0
+    return Alignment(number, lookup.member(lane, int(nearest[best])), offset, z, chance)
+
+
+def _packed(heard: Array) -> NDArray[np.uint64]:
+    """Return the signs of soft bits (blocks, 48) as the high bits of integers, shape (blocks,)."""
+    octets = np.zeros((len(heard), 8), dtype=np.uint8)
+    octets[:, :EPISODE_BYTES] = np.packbits(heard > 0, axis=1)
+    return octets.view(">u8")[:, 0].astype(np.uint64)

@@ -14,7 +14,7 @@ from synth.placement import Placement
 from synth.watermark import Passage
 
 BLOCK_SECONDS = 2.5  # places are rounded to it
-AS_PUBLISHED = 0.015  # factor up to which speed and pitch are called as published
+AS_PUBLISHED = 0.025  # factor up to which speed and pitch are called as published: noisy passages tell no finer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit.event import Event, EventKind
-from gateway.app import build_log, migrated_database
+from gateway.app import build_log, migrated_database, watermark_keys
 from gateway.cli import main
 from gateway.cli.terminal import Exit
+from gateway.keys import watermark_epoch
 from gateway.settings import load_settings
 
 EPISODE = "ep_00000000000000000000"
@@ -192,3 +193,17 @@ def test_a_script_with_a_mistake_is_refused_with_its_place_before_anything_is_lo
     assert result.exit_code == Exit.FAILED
     assert f"line {example.count(chr(10)) + 2}, column 1" in result.output
     assert not home.exists()
+
+
+def test_tenants_of_one_key_file_have_keys_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("keygen")
+    plain = watermark_keys(load_settings())
+    keys = {plain}
+    for tenant in ("north", "south"):
+        monkeypatch.setenv("ASSAY_WATERMARK_TENANT", tenant)
+        assert watermark_keys(load_settings()) == watermark_keys(load_settings())
+        keys.add(watermark_keys(load_settings()))
+    assert len(keys) == 3
+    rotated = json.loads(run("keygen", "--rotate-watermark", "--json").stdout)
+    assert len(watermark_keys(load_settings())) == 2
+    assert rotated["retired"] == watermark_epoch(plain[0])

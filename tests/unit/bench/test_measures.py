@@ -1,5 +1,8 @@
 """Counting, judging and keeping of the watermark benchmark."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -60,3 +63,10 @@ def test_floor_lies_at_its_declared_strength() -> None:
 
 def test_marked_silence_stays_silent() -> None:
     assert not SpreadSpectrum().embed(np.zeros(2 * RATE, np.float32), "episode").any()
+
+
+def test_peak_memory_is_that_of_the_probe_and_not_of_what_started_it() -> None:
+    ballast = np.ones(400 * 2**20, np.uint8)  # `getrusage` in the child would count it
+    command = [sys.executable, "-c", "from bench.watermark.probe import peak; print(peak())"]
+    seen = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert 10 < seen < 300 < len(ballast) / 2**20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+import synth
 from bench.watermark.attack import Attack, Material, Samples
 from bench.watermark.attacks import QUICK, all_attacks
 from bench.watermark.sources import KINDS, Programme, material, programmes
@@ -24,6 +26,7 @@ Item = TypeVar("Item")
 SUITE = "1"  # raise it when an attack, a source or a clip changes
 OURS = "ours: "  # begins the versions of what is ours
 SMALL_REGISTRY = 10_000  # episodes
+MARKS = Path(synth.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Bench:
     def marked(self, systems: tuple[System, ...], programme: Programme, seconds: int = 0) -> Samples:
         """Return the programme with the marks of `systems` in this order; kept on disk, for optimising is slow."""
         names = "+".join(f"{system.name} {system.version}" for system in systems)
+        if any(isinstance(system, AudioSeal | Keyed) for system in systems):
+            names += f" code {code_digest()}"
         digest = zlib.crc32(programme.samples.tobytes())
         name = f"{zlib.crc32(names.encode()):08x}-{programme.episode_id}-{digest:08x}-{seconds}.npy"
         path = self.folder / "marked" / name
@@ -147,7 +152,21 @@ def version_of(*systems: System) -> str:
         for system in systems
     ]
     ours = any(isinstance(system, AudioSeal | Keyed) for system in systems)
-    return f"{OURS if ours else ''}suite {SUITE}, {' '.join(versions)}"
+    made = f"suite {SUITE}, {' '.join(versions)}"
+    return f"{OURS}{made}, code {code_digest()}" if ours else made
+
+
+def code_digest() -> str:
+    """Return 8 hexadecimal digits that change with the code of our marks.
+
+    A mark's own version does not change while it is being worked on, and numbers of two states must not be mixed.
+    """
+    files = [
+        *sorted((MARKS / "keyed").glob("*.py")),
+        MARKS / "adapters" / "keyed.py",
+        MARKS / "adapters" / "audioseal.py",
+    ]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
 
 
 def cuts(samples: Samples, count: int, seconds: float, seed: int) -> list[tuple[float, Samples]]:

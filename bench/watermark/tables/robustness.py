@@ -45,7 +45,7 @@ def goals_table(bench: Bench) -> list[Grid]:
         names = {attack.name for attack in attacks if attack.goal is goal}
         said = [one for (_, name), some in keyed.items() if name in names for one in some]
         weakest = min(
-            names,
+            sorted(names),
             key=lambda name: _right([one for kind in KINDS for one in keyed[kind, name]]).value,
             default="",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from synth.adapters.audioseal import AudioSealMark
 from synth.adapters.audioseal_contract import SAMPLE_RATE
-from synth.training import evaluate
+from synth.training import architecture, evaluate, teacher
 from synth.watermark import Presence
 
 SPARE = 1.0
 """Standard deviations of the clearness of unmarked clips that the threshold lies above the highest one."""
-MARGIN = 0.0
-"""Presence margin that a marked window exceeds: more likely marked than not."""
+MARGIN = -3.0
+"""Presence margin that a marked window exceeds; what is far below has clear bits and both tones of them: hum."""
+STRICT, USUAL_WEAKER, STRICT_OFFSET = 0.33, 0.95, 3.5
+"""How much the weaker tones count against the presence margin, their usual size, and what is given back."""
 EXTREME = ("human_with_hum",)
 """Kinds that are counted, but are not let set the threshold: strong hum holds the mark's very frequencies."""
 
@@ -68,6 +70,29 @@ def unmarked(mark: AudioSealMark, held_out: evaluate.HeldOut, *, seed: int, most
 def threshold(evidence: Evidence) -> float:
     """The highest clearness without a mark, and `SPARE` standard deviations more."""
     return round(float(evidence.usual().max() + SPARE * evidence.usual().std()), 4)
+
+
+@torch.no_grad()
+def refuse_hum(model: AudioSealDetector) -> None:
+    """Let the weaker tone of every bit speak against presence as loudly as hum needs: training alone is too mild.
+
+    Channels as in `architecture.start_detector`, and one more that carries this to the presence logit and to no bit;
+    `STRICT_OFFSET` brings marked audio back over 0.
+    """
+    encoder, last = cast(Any, model.detector)
+    summary, spread = architecture.convolution(encoder.model[-1]), encoder.reverse_convolution
+    bits = teacher.BITS
+    difference, negative, total = torch.arange(3 * bits).reshape(3, bits)
+    weaker = bits + 1
+    for weight in (summary.weight[weaker], spread.weight[weaker], spread.weight[:, weaker], last.weight[:, weaker]):
+        weight.zero_()
+    summary.weight[weaker, total] = 0.5 / summary.kernel_size[0]
+    summary.weight[weaker, torch.cat([difference, negative])] = -0.5 / summary.kernel_size[0]
+    summary.bias[weaker] = -USUAL_WEAKER * bits
+    spread.weight[weaker, weaker] = 1.0
+    spread.bias[weaker] = 0.0
+    last.weight[1, weaker] = -STRICT
+    last.bias[1] += STRICT_OFFSET
 
 
 @torch.no_grad()

@@ -68,6 +68,8 @@ def write(
     model = architecture.build_detector()
     model.load_state_dict(torch.load(out / "detector.pt", weights_only=True, map_location="cpu")["model"])
 
+    calibrate.refuse_hum(model)
+
     def place(decision: dict[str, float | int], measured: dict[str, Any]) -> AudioSealMark:
         export.export(
             out, target, gain=gain, version=version, decision=decision, training=facts, measured=measured,

@@ -114,7 +114,7 @@ def _require_mark(sound: Decoded, mark: Watermark, expected: Expected) -> None:
     if not reads_back(detection, payload):
         raise ReadBackError(
             f"the mark '{mark.name}' does not read back from the {expected.media_type} ({detection.presence}); "
-            "a mark needs about eight seconds of sound: make the script longer"
+            "the marks need about six seconds of sound: make the script longer"
         )
     bound = [8 * len(claimed.value) for claimed in expected.facts.marks if claimed.layer == mark.name]
     if detection.message_bits is not None and bound not in ([], [detection.message_bits]):

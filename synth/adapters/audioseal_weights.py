@@ -30,10 +30,13 @@ with warnings.catch_warnings():
         create_detector,
         create_generator,
     )
+    from audioseal.models import AudioSealDetector, AudioSealWM
 
 __all__ = [
     "BUNDLED_WEIGHTS",
+    "AudioSealDetector",
     "AudioSealDetectorConfig",
+    "AudioSealWM",
     "AudioSealWMConfig",
     "DecoderConfig",
     "SEANetConfig",
@@ -41,7 +44,7 @@ __all__ = [
     "create_detector",
     "create_generator",
 ]
-"""The builders are passed on, because importing them elsewhere would skip what this module does before it does."""
+"""Builders and classes are passed on, because importing them elsewhere would skip what this module does before."""
 
 BUNDLED_WEIGHTS: Final = Path(__file__).resolve().parent.parent / "weights" / "audioseal"
 

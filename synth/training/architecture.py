@@ -8,27 +8,25 @@ sine and cosine per tone.  Everything stays trainable.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-os.environ.setdefault("NO_TORCH_COMPILE", "1")  # audioseal compiles its layers otherwise; read at import
-
 import torch
-from audioseal.builder import (
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.adapters.audioseal_weights import (
+    AudioSealDetector,
     AudioSealDetectorConfig,
+    AudioSealWM,
     AudioSealWMConfig,
     DecoderConfig,
     SEANetConfig,
     create_detector,
     create_generator,
 )
-from audioseal.models import AudioSealDetector, AudioSealWM
-from torch import Tensor, nn
-from torch.nn import functional
-
-from synth.adapters.audioseal_contract import SAMPLE_RATE
 from synth.training.teacher import BITS, HOP, LEVEL, TONES, carriers
 
 _COMMON: dict[str, Any] = {

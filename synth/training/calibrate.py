@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from audioseal.models import AudioSealDetector
 from numpy.typing import NDArray
 
 from synth.adapters.audioseal import AudioSealMark
 from synth.adapters.audioseal_contract import SAMPLE_RATE
+from synth.adapters.audioseal_weights import AudioSealDetector
 from synth.training import architecture, evaluate, teacher
 from synth.watermark import Presence
 

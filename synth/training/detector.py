@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from audioseal.models import AudioSealDetector, AudioSealWM
 from torch import Tensor
 
+from synth.adapters.audioseal_weights import AudioSealDetector, AudioSealWM
 from synth.training import architecture, attacks, corpus, generator, losses, teacher
 
 CLIP = 240 * teacher.HOP

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from audioseal.models import AudioSealDetector
 from safetensors.torch import save as save_tensors
 
 from synth.adapters.audioseal_contract import SAMPLE_RATE, Shaping, Whitening
+from synth.adapters.audioseal_weights import AudioSealDetector
 from synth.training import architecture, teacher
 
 WINDOW_SECONDS = 4.8
@@ -20,8 +20,8 @@ LIMITS = {
     "known_to_fail": "changes of speed or pitch, and of the clock by more than about 100 parts in a million",
     "hides_badly": "steady tones at known frequencies: an expert can find them, filter them out, or write them",
     "not_measured": "re-recording over the air, neural codecs, neural denoising, listening test, adaptive attackers",
-    "speakers": "six voices of real people, three of them held out, in four languages; one text-to-speech engine",
-    "reproduction": "the recipe repeats the method, not the bytes: training stops by the clock",
+    "speakers": "five real speakers, three of them held out, in five languages; one text-to-speech engine",
+    "reproduction": "trained in several runs while the recipe settled; the recipe repeats the method, not the bytes",
 }
 """What the numbers do not say; copied into every card."""
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from audioseal.models import AudioSealWM
 from torch import Tensor
 
+from synth.adapters.audioseal_weights import AudioSealWM
 from synth.training import architecture, corpus, teacher
 
 CLIP = 100 * teacher.HOP

@@ -9,6 +9,7 @@ it stopped: run the command again.  With the default minutes it takes about thre
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60, help="clips in every cell of the report")
     parser.add_argument("--version", default="dev", help="version of the weights, for the card")
     options = parser.parse_args()
+    if "report" in options.stages and importlib.util.find_spec("pesq") is None:
+        parser.error("the report measures PESQ; run `pip install pesq` first, or leave the stage out with --stages")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     out: Path = options.out

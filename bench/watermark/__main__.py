@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--alone", type=int, help="programmes of each kind that carry one of our marks only")
     parser.add_argument("--peers", type=int, help="programmes of each kind for every peer")
     parser.add_argument("--networks", type=int, help="keys of the decoding network in the null")
+    parser.add_argument("--goals-only", action="store_true", help="only attacks for which a goal was set")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     parser.add_argument("--images", type=Path, default=Path("docs/images"), help="where plots go")
     options = parser.parse_args()
@@ -57,7 +58,7 @@ def main() -> None:
         for name in ("programmes", "clips", "episodes", "alone", "peers", "networks")
         if (value := getattr(options, name)) is not None
     }
-    size = replace(QUICK_SIZE if options.quick else Size(), **chosen)
+    size = replace(QUICK_SIZE if options.quick else Size(), goals_only=options.goals_only, **chosen)
     name = "quick" if options.quick else "results"
     parts = options.part or [part for part in PARTS if not (options.quick and part in LONG)]
     resume = options.resume or parts == ["report"]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import synth
-from bench.watermark.attack import Attack, Material, Samples
+from bench.watermark.attack import Attack, Goal, Material, Samples
 from bench.watermark.attacks import QUICK, all_attacks
 from bench.watermark.sources import KINDS, Programme, material, programmes
 from bench.watermark.store import Key, Store
@@ -41,6 +41,7 @@ class Size:
     networks: int = 40  # keys of the decoding network in the null
     words: int = 80_000  # keys of the words for each of them: more than 3e6 in all
     quick: bool = False
+    goals_only: bool = False  # only attacks for which a goal was set: for more clips of those
 
 
 QUICK_SIZE = Size(programmes=1, clips=1, alone=0, peers=1, episodes=10_000, networks=3, words=20_000, quick=True)
@@ -75,6 +76,8 @@ class Bench:
     def attacks(self) -> tuple[Attack, ...]:
         """The suite, or the part of it that a quick run tries."""
         suite = all_attacks(self.material)
+        if self.size.goals_only:
+            suite = tuple(attack for attack in suite if attack.goal is not Goal.OPEN)
         return tuple(attack for attack in suite if attack.name in QUICK) if self.size.quick else suite
 
     def programmes(self, kind: str, count: int | None = None) -> list[Programme]:

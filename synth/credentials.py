@@ -30,7 +30,7 @@ class ClipMark:
 
     layer: str
     version: str
-    algorithm: str  # soft-binding algorithm name, for example "org.assay-gateway.audioseal.1"
+    algorithm: str  # soft-binding algorithm name, for example "org.assay-gateway.audioseal.2"
     value: bytes  # what the mark says, big-endian
 
 

@@ -40,7 +40,7 @@ class SoftBindingAlgorithm:
 SOFT_BINDINGS: Mapping[str, SoftBindingAlgorithm] = MappingProxyType(
     {
         "keyed": SoftBindingAlgorithm(f"{NAMESPACE}.keyed.2", 64),
-        "audioseal": SoftBindingAlgorithm(f"{NAMESPACE}.audioseal.1", 16),
+        "audioseal": SoftBindingAlgorithm(f"{NAMESPACE}.audioseal.2", 16),
     }
 )
 """Algorithm names by watermark layer; an operator with a domain of its own passes its own table."""

@@ -25,7 +25,7 @@ FACTS = ClipFacts(
     voices=(ClipVoice("hibari-heart", "hibari 0.2.1 sha256:aa"), ClipVoice("hibari-adam", "hibari 0.2.1 sha256:aa")),
     marks=(
         ClipMark("keyed", "1 epoch:1", "org.assay-gateway.keyed.2", bytes.fromhex("0123456789abcdef")),
-        ClipMark("audioseal", "0.2.0 sha256:bb", "org.assay-gateway.audioseal.1", bytes.fromhex("0123")),
+        ClipMark("audioseal", "0.2.0 sha256:bb", "org.assay-gateway.audioseal.2", bytes.fromhex("0123")),
     ),
     screening=Screening("allow", "decision-7", "podcast-default", "2026-11-01", "sha256:cc", "sha256:dd"),
     plan_digest="sha256:ee",

@@ -97,7 +97,7 @@ def test_validation_finds_no_failure(crjson: Crjson) -> None:
 def test_every_mark_has_its_soft_binding_over_the_whole_clip(crjson: Crjson) -> None:
     bindings = [data for label, data in crjson["assertions"].items() if label.startswith("c2pa.soft-binding")]
     assert sorted(binding["alg"] for binding in bindings) == [
-        "org.assay-gateway.audioseal.1",
+        "org.assay-gateway.audioseal.2",
         "org.assay-gateway.keyed.2",
     ]
     for binding in bindings:

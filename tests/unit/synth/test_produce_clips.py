@@ -77,7 +77,7 @@ def test_credentials_bind_the_values_that_the_marks_stand_for(production: Produc
     code = hashlib.sha256(EPISODE.encode()).digest()
     assert [(binding.algorithm, binding.value) for binding in facts.soft_bindings] == [
         ("org.assay-gateway.keyed.2", code[:8]),
-        ("org.assay-gateway.audioseal.1", code[:2]),
+        ("org.assay-gateway.audioseal.2", code[:2]),
     ]
 
 

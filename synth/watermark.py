@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, overload
+from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,31 @@ class Watermark(Protocol):
 
     def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:
         """Look for the mark; `candidates` are the episodes it may stand for (needed by identifying layers)."""
+
+
+@runtime_checkable
+class IdentifyingWatermark(Watermark, Protocol):
+    """A mark that names one episode of a registry, says where in it, and bounds the probability that it is wrong.
+
+    Further obligations of `detect`: `likely` are episodes that something else points to, whether `candidates` has them
+    or not; among so few, less sound is enough. `jitter` is a digest of the content, for questions from strangers: the
+    same one always gives the same answer, and another one a slightly other edge.
+    """
+
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The names of all keys whose marks are read, newest first."""
+
+    def detect(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        candidates: Sequence[Payload],
+        likely: Sequence[Payload] = (),
+        *,
+        jitter: bytes | None = None,
+    ) -> Detection:
+        """Look for the mark of one of `candidates` or `likely`."""
 
 
 def reads_back(detection: Detection, payload: Payload) -> bool:

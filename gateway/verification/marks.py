@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
-from gateway.verification.excerpts import Excerpt, excerpts
 from synth.audio import Samples
 from synth.errors import SynthError
-from synth.watermark import Detection, Passage, Payload, Presence, Registry, Watermark
+from synth.watermark import Detection, IdentifyingWatermark, Passage, Payload, Presence, Registry, Watermark
 
 MAX_NAMED_BY_MESSAGE = 16  # episodes that one short message may stand for before it stands for none
 CERTAIN_BOUND = 1e-12  # bound of a false match up to which an identity is called certain
@@ -100,41 +97,22 @@ class MarkFindings:
 
 
 def find_marks(samples: Samples, sample_rate: int, marks: Sequence[Watermark], search: Search) -> MarkFindings:
-    """Look for every layer; a layer that searches the registry hears the whole sound, any other one excerpts of it."""
+    """Look for every layer in the whole sound; each bounds its own work and memory."""
     return MarkFindings(tuple(_look(mark, samples, sample_rate, search) for mark in marks))
 
 
-def searches_registry(mark: Watermark) -> bool:
-    """True for a layer that itself bounds the work of a long sound, and takes likely episodes first."""
-    return "likely" in inspect.signature(mark.detect).parameters
-
-
 def _look(mark: Watermark, samples: Samples, sample_rate: int, search: Search) -> LayerFinding:
-    options = _options(mark, search)
-    whole = searches_registry(mark) and len(samples) > 0
-    sound = [Excerpt(0.0, samples, sample_rate)] if whole else excerpts(samples, sample_rate)
-    longest = max((len(excerpt.samples) for excerpt in sound), default=0)
-    undecided = not sound
-    for excerpt in sound:
-        try:
-            detection = mark.detect(excerpt.samples, excerpt.sample_rate, search.registry, **options)
-        except SynthError as error:
-            return LayerFinding(mark.name, None, reason=str(error))
-        if detection.presence is Presence.DETECTED:
-            return _finding(detection, search, excerpt.start)
-        # A window that was too short to say is answered by the whole that follows it.
-        undecided |= detection.presence is Presence.INCONCLUSIVE and len(excerpt.samples) == longest
-    return LayerFinding(mark.name, Presence.INCONCLUSIVE if undecided else Presence.NOT_DETECTED)
+    try:
+        if isinstance(mark, IdentifyingWatermark):
+            found = mark.detect(samples, sample_rate, search.registry, search.likely, jitter=search.jitter)
+        else:
+            found = mark.detect(samples, sample_rate, search.registry)
+    except SynthError as error:
+        return LayerFinding(mark.name, None, reason=str(error))
+    return _finding(found, search) if found.presence is Presence.DETECTED else LayerFinding(mark.name, found.presence)
 
 
-def _options(mark: Watermark, search: Search) -> dict[str, Any]:
-    """Return what this layer takes beyond the port's arguments."""
-    taken = inspect.signature(mark.detect).parameters
-    offered = {"likely": search.likely, "jitter": search.jitter}
-    return {name: value for name, value in offered.items() if name in taken}
-
-
-def _finding(detection: Detection, search: Search, start: float) -> LayerFinding:
+def _finding(detection: Detection, search: Search) -> LayerFinding:
     bound = detection.false_match_bound
     if bound is not None and bound > search.told_bound:
         return LayerFinding(detection.layer, Presence.INCONCLUSIVE)
@@ -144,7 +122,7 @@ def _finding(detection: Detection, search: Search, start: float) -> LayerFinding
     # A layer that names something else than it was offered is broken; its word counts as a mark, not as an identity.
     offered = _Offered(search)
     passages = tuple(
-        replace(one, start=one.start + start, end=one.end + start)
+        one
         for one in sorted(detection.passages, key=lambda one: one.start)
         if one.false_match_bound <= search.told_bound and one.episode_id in offered
     )

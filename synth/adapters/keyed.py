@@ -81,6 +81,11 @@ class KeyedMark:
         """Algorithm version and key epoch, for example "2+0123456789abcdef"."""
         return self._reader.version
 
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The names of all keys whose marks are read, newest first."""
+        return self._reader.epochs
+
     def detect(
         self,
         samples: Samples,

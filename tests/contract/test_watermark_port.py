@@ -9,7 +9,7 @@ import soxr
 
 from synth.adapters.keyed import KeyedMark
 from synth.errors import AudioError
-from synth.watermark import Payload, Presence, reads_back
+from synth.watermark import IdentifyingWatermark, Payload, Presence, reads_back
 from tests.speech_samples import SAMPLE_RATE, reading, recoded
 
 EPISODE, OTHER = Payload("01JDX7M0Q5W3ZK8N2V4B6C9D1E"), Payload("01JDX7M0Q5W3ZK8N2V4B6C9D1F")
@@ -48,6 +48,10 @@ def test_name_and_version_say_what_made_the_mark(mark):
     assert mark.name in IMPLEMENTATIONS
     assert mark.version
     assert construct(mark.name).version == mark.version
+
+
+def test_a_layer_that_names_episodes_says_so(mark):
+    assert isinstance(mark, IdentifyingWatermark) == (mark.name == "keyed")
 
 
 def test_marked_speech_keeps_its_form(mark, marked):

@@ -32,7 +32,7 @@ from tests.unit.gateway.test_soundindex import release
 class KnowingMark:
     """A layer that finds the passages it was given, and remembers which episodes were likely."""
 
-    name, version = "knowing", "1"
+    name, version, epochs = "knowing", "1", ("epoch",)
 
     def __init__(self, *passages: Passage) -> None:
         self.passages = passages

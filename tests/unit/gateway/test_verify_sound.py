@@ -9,7 +9,6 @@ import pytest
 
 from gateway.verification import comparison
 from gateway.verification.comparison import compare_sound
-from gateway.verification.excerpts import WHOLE_SECONDS, WINDOW_SECONDS, WINDOWS, excerpts
 from gateway.verification.marks import MAX_NAMED_BY_MESSAGE, Confidence, MarkFindings, Search, find_marks
 from gateway.verification.report import Agreement
 from synth.audio import Samples
@@ -21,37 +20,8 @@ from tests.speech_samples import SAMPLE_RATE, reading, recoded
 RATE = 8_000
 
 
-def test_short_sound_is_searched_whole() -> None:
-    samples = np.zeros(round(WINDOW_SECONDS * RATE), np.float32)
-    (only,) = excerpts(samples, RATE)
-    assert only.samples is samples
-
-
-def test_window_out_of_the_middle_comes_before_the_whole() -> None:
-    samples = np.zeros(round(WHOLE_SECONDS * RATE), np.float32)
-    window, whole = excerpts(samples, RATE)
-    assert window.start == pytest.approx((WHOLE_SECONDS - WINDOW_SECONDS) / 2)
-    assert len(window.samples) == round(WINDOW_SECONDS * RATE)
-    assert whole.samples is samples
-
-
-def test_long_sound_is_examined_in_spread_windows_of_bounded_length() -> None:
-    hours = np.zeros(3 * 3600 * RATE, np.float32)
-    found = excerpts(hours, RATE)
-    assert len(found) == WINDOWS
-    assert {len(one.samples) for one in found} == {round(WINDOW_SECONDS * RATE)}
-    assert found[0].start == 0.0
-    assert found[-1].start == pytest.approx(3 * 3600 - WINDOW_SECONDS)
-    assert sum(len(one.samples) for one in found) <= WHOLE_SECONDS * RATE
-    assert all(np.shares_memory(one.samples, hours) for one in found)
-
-
-def test_empty_sound_has_nothing_to_examine() -> None:
-    assert excerpts(np.zeros(0, np.float32), RATE) == []
-
-
 class ScriptedMark:
-    """A layer that says what the test wants, once per excerpt."""
+    """A layer that says what the test wants."""
 
     version = "1"
 
@@ -79,8 +49,7 @@ def says(presence: Presence, **more: object) -> Detection:
     return Detection("layer", presence, **more)  # type: ignore[arg-type]
 
 
-LONG = np.zeros(round((WHOLE_SECONDS + 1) * RATE), np.float32)  # searched in windows
-MEDIUM = np.zeros(round((WINDOW_SECONDS + 9) * RATE), np.float32)  # searched in a window, and then whole
+LONG = np.zeros(700 * RATE, np.float32)
 NOTHING, UNSURE = says(Presence.NOT_DETECTED), says(Presence.INCONCLUSIVE)
 
 
@@ -91,34 +60,20 @@ def look(
     return find_marks(samples, RATE, [mark], search)  # type: ignore[list-item]
 
 
-def test_layer_is_looked_for_until_it_is_found() -> None:
+def test_layer_that_finds_its_mark_names_the_episode() -> None:
     mark = ScriptedMark(says(Presence.DETECTED, episode_id="ep_a"))
     found = look(LONG, mark, ["ep_a"])
     assert (found.marked, found.identified, mark.calls) == (True, "ep_a", 1)
 
 
-def test_mark_late_in_the_sound_is_found() -> None:
-    assert look(LONG, ScriptedMark(NOTHING, says(Presence.DETECTED, episode_id="ep_a")), ["ep_a"]).identified
-
-
-def test_one_undecided_window_leaves_the_layer_undecided() -> None:
-    (layer,) = look(LONG, ScriptedMark(UNSURE, NOTHING), []).layers
+def test_layer_that_cannot_say_is_undecided_and_never_absent() -> None:
+    (layer,) = look(LONG[:0], ScriptedMark(UNSURE), []).layers
     assert layer.presence is Presence.INCONCLUSIVE
-
-
-def test_window_that_cannot_say_is_answered_by_the_whole() -> None:
-    (layer,) = look(MEDIUM, ScriptedMark(UNSURE, NOTHING), []).layers
-    assert layer.presence is Presence.NOT_DETECTED
 
 
 def test_layer_that_cannot_look_has_no_presence_and_the_others_still_look() -> None:
     found = find_marks(LONG, RATE, [ScriptedMark(AudioError("broken")), ScriptedMark(NOTHING)], Search(Registry([])))
     assert [layer.presence for layer in found.layers] == [None, Presence.NOT_DETECTED]
-
-
-def test_nothing_to_listen_to_is_inconclusive_and_never_absent() -> None:
-    (layer,) = look(LONG[:0], ScriptedMark(NOTHING), []).layers
-    assert layer.presence is Presence.INCONCLUSIVE
 
 
 def test_layer_that_names_what_it_was_not_offered_identifies_nothing() -> None:
@@ -131,7 +86,9 @@ def test_layer_that_names_what_it_was_not_offered_identifies_nothing() -> None:
 
 
 class SearchingMark(ScriptedMark):
-    """A layer that searches the registry itself, and remembers what it was asked."""
+    """A layer that names episodes, and remembers what it was asked."""
+
+    epochs = ("epoch",)
 
     def detect(  # type: ignore[override]
         self,
@@ -139,6 +96,7 @@ class SearchingMark(ScriptedMark):
         sample_rate: int,
         candidates: Sequence[Payload],
         likely: Sequence[Payload] = (),
+        *,
         jitter: bytes | None = None,
     ) -> Detection:
         self.asked = (len(samples), [one.episode_id for one in likely], jitter)
@@ -168,13 +126,6 @@ def test_passages_of_several_episodes_are_in_the_order_of_the_sound() -> None:
     found = look(LONG, SearchingMark(says(Presence.DETECTED, episode_id="ep_b", passages=parts)), ["ep_a", "ep_b"])
     assert [one.episode_id for one in found.passages] == ["ep_a", "ep_b"]
     assert found.sure == ("ep_b", "ep_a")
-
-
-def test_passages_of_a_window_are_told_in_seconds_of_the_whole() -> None:
-    mark = ScriptedMark(NOTHING, says(Presence.DETECTED, episode_id="ep_a", passages=(passage("ep_a", 5.0, 15.0),)))
-    (one,) = look(LONG, mark, ["ep_a"]).passages
-    second = excerpts(LONG, RATE)[1].start
-    assert (one.start, one.end) == (second + 5.0, second + 15.0)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from synth.keyed.words import EPISODE_BYTES, LANE_BITS, LANES, Codes, Crowd, Wor
 
 LANE_CUT = 3.5  # z of the lane's part below which an alignment is not looked at further
 MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches of the recording,
-MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 6  # within these bounds
+MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 3  # within these bounds
 TRACKS_AT_ONCE = 512
 FINALISTS = 16  # episodes of a lane whose soft bits are compared
 HOPELESS = 4.5  # z that no search accepts: a single hypothesis at alpha / 4 needs 5.5

@@ -4,7 +4,7 @@ For one script, in this order:
 
 1. speak: the script becomes sound, with cues and chapters.
 2. master: loudness and peaks as published, with room for what follows.
-3. mark: every configured watermark, in the configured order.
+3. mark: every configured watermark, in the configured order; then the limiter again, for the peaks that they raise.
 
 Then for each rendition:
 
@@ -45,7 +45,8 @@ from synth.voice import VoiceCatalogue
 from synth.watermark import Payload, Watermark
 
 RENDITIONS = ("audio/mpeg", "audio/wav")
-MASTER_CEILING_DBTP = -4.5  # the marks raise peaks by up to 3.2 dB and loudness by 0.5 dB, the codec peaks by 0.4 dB
+MASTER_CEILING_DBTP = -3.0  # the marks raise peaks by up to 5 dB, at few places
+MARKED_CEILING_DBTP = -2.0  # and are limited again with them; the codec raises peaks by up to 0.4 dB
 SAFETY_DB = 0.2  # how far below the ceiling another encoding aims, because codecs are not linear
 MAX_SOFTER_ENCODINGS = 3  # speech needs none or one; a sound that needs more fails the read-back
 
@@ -224,6 +225,8 @@ class Producer:
                 raise ReadBackError(f"the mark '{mark.name}' changed the number of samples; its engine is broken")
             samples = marked
             report(Stage.MARK, done, len(self._marks))
+        # Some milliseconds a few decibels softer hurt no mark; turning everything down would miss the loudness.
+        samples = master(Speech(samples, speech.sample_rate), ceiling_dbtp=MARKED_CEILING_DBTP).samples
         return MarkedSpeech(
             samples=samples,
             sample_rate=speech.sample_rate,

@@ -10,6 +10,7 @@ independent coins; so the hypotheses are the pairs of an alignment and an episod
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from synth.keyed.spectrum import Array
 from synth.keyed.words import EPISODE_BYTES, LANE_BITS, LANES, Codes, Crowd, WordBook, signs
 
 LANE_CUT = 3.5  # z of the lane's part below which an alignment is not looked at further
-MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches of the recording,
+MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches by their number of tracks,
 MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 3  # within these bounds
 TRACKS_AT_ONCE = 512
 FINALISTS = 16  # episodes of a lane whose soft bits are compared
@@ -87,11 +88,12 @@ def search(tracks: list[Track], shelf: Shelf, positions: int) -> Outcome:
         for start in range(0, len(group), TRACKS_AT_ONCE):
             for z, number, lane, offset in _lanes(tracks, group[start : start + TRACKS_AT_ONCE], shelf, positions):
                 promising.setdefault(tracks[number].stretch, []).append((z, number, lane, offset))
-    most = min(MOST_PER_STRETCH, max(LEAST_PER_STRETCH, MOST // max(1, len(promising))))
+    sizes = Counter(tracks[number].stretch for group in lengths.values() for number in group)
     found: list[Alignment] = []
     hypotheses = 0
-    for candidates in promising.values():
+    for stretch, candidates in promising.items():
         lookup = _Lookup(shelf)
+        most = min(MOST_PER_STRETCH, max(LEAST_PER_STRETCH, MOST * sizes[stretch] // sizes.total()))
         for _, number, lane, offset in heapq.nlargest(most, candidates):
             found.append(_best_episode(tracks[number].bits, number, lane, offset, lookup, positions))
             hypotheses += len(shelf.members(lane))

@@ -10,6 +10,7 @@ from synth.keyed.hearing import Heard
 from synth.keyed.search import Track
 
 SHORT, SHORT_STEP = 10, 5  # blocks of a short stretch (25 s), and from one to the next: finds a short excerpt
+PIECE, PIECE_STEP = 5, 2  # the same within a recording of up to twelve blocks: finds a piece beside other sound
 LONGER, LONGER_STEP = 48, 24  # the same of a long one (2 min): adds up what is left of a badly damaged mark
 READINGS = 8  # of a long recording's stretch that are searched besides those "as published"
 
@@ -17,14 +18,15 @@ READINGS = 8  # of a long recording's stretch that are searched besides those "a
 def stretches(heard: Sequence[Heard]) -> list[Track]:
     """Return the tracks to search.
 
-    A recording of up to twelve blocks is one stretch, read in every way. A longer one is cut into overlapping short
-    stretches, and into long ones if it has more than sixty blocks. Of each stretch the readings "as published" are
-    taken, and the eight that look most like marked sound. That look does not depend on the words, so the words are as
-    random to the readings chosen as to all others, and only those chosen count as hypotheses.
+    A recording of up to twelve blocks is one stretch, read in every way, and is cut into pieces too. A longer one is
+    cut into overlapping short stretches, and into long ones if it has more than sixty blocks. Of each piece or stretch
+    the readings "as published" are taken, and the eight that look most like marked sound. That look does not depend on
+    the words, so the words are as random to the readings chosen as to all others, and only those chosen count.
     """
     blocks = max((len(one.bits) // one.playing.phases for one in heard), default=0)
     if blocks <= SHORT + 2:
-        return _whole(heard, 0)
+        whole = _whole(heard, 0)
+        return whole + _cut(heard, PIECE, PIECE_STEP, 1) if blocks > PIECE + 1 else whole
     short = _cut(heard, SHORT, SHORT_STEP, 0)
     following = 1 + max((track.stretch for track in short), default=0)
     if blocks > LONGER + LONGER // 4:

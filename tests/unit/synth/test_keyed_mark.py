@@ -180,6 +180,15 @@ def test_splice_is_mapped_piece_by_piece(mark, marked):
     assert second.episode_start - second.start == pytest.approx(1.1 - 19.2, abs=0.8)
 
 
+def test_ten_seconds_beside_other_speech_are_found_in_a_short_recording(mark, marked):
+    other = reading("story")
+    mixed = np.concatenate([part(other, 0, 9), part(marked, 4.3, 14.8), part(other, 9, 17)])
+    detection = mark.detect(mixed, SAMPLE_RATE, REGISTRY)
+    assert reads_back(detection, EPISODE)
+    assert detection.passages[0].start > 8
+    assert detection.passages[-1].end < 20.5
+
+
 def test_two_episodes_in_one_recording_are_both_named(mark, marked):
     other = mark.embed(reading("story"), SAMPLE_RATE, REGISTRY[3])
     mixed = np.concatenate([part(marked, 2, 22), part(other, 4, 22)])

@@ -11,6 +11,7 @@ import pytest
 
 from synth.aigc import AigcLabel
 from synth.credentials import CredentialsState
+from synth.audio import Samples
 from synth.decode import decode
 from synth.loudness import measure_true_peak
 from synth.master import TARGET_LUFS
@@ -155,6 +156,22 @@ def test_provider_with_a_registered_code_labels_each_file_once(place: int) -> No
 def test_same_script_gives_the_same_sound_twice(production: Production) -> None:
     again = produce(producer(renditions=["audio/wav"]))
     np.testing.assert_array_equal(decode(again.clips[0].data).samples, decode(production.clips[1].data).samples)
+
+
+class PeakyMark(NoiseMark):
+    """Raises the loudest samples by 4 dB, as a mark that is a gain can."""
+
+    def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
+        marked = super().embed(samples, sample_rate, payload)
+        loud = np.abs(marked) > 0.8 * np.abs(marked).max()
+        return np.where(loud, marked * np.float32(1.6), marked)
+
+
+def test_mark_that_raises_peaks_costs_no_loudness() -> None:
+    """Turned down as a whole until the peaks fit, the programme once missed its loudness and was refused."""
+    (clip,) = produce(producer(marks=[PeakyMark()], renditions=["audio/mpeg"])).clips
+    assert clip.loudness == pytest.approx(TARGET_LUFS, abs=0.3)
+    assert clip.true_peak <= CEILING_DBTP
 
 
 @BOTH

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from synth.aigc import AigcLabel
-from synth.credentials import CredentialsState
 from synth.audio import Samples
+from synth.credentials import CredentialsState
 from synth.decode import decode
 from synth.loudness import measure_true_peak
 from synth.master import TARGET_LUFS

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import SettingsError
 
-DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-2026-11-22"
+DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-2026-11-25"
 DEFAULT_AUDIOSEAL = Path(__file__).parent.parent / "synth" / "weights" / "audioseal"
 TEST_PREFIX = "ASSAY_TEST_"  # read by the test suite, never by the service
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."

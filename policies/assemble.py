@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from policies.errors import InvalidPolicyError
 from policies.policy import Policy, Rule
 from policies.rules.claim_matching import SentenceEncoder
@@ -14,9 +16,15 @@ from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
 
 
-def build_rules(
-    policy: Policy, *, toxicity_model: ToxicityModel | None, encoder: SentenceEncoder | None
-) -> tuple[Rule, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Everything learned that rules may need; None where this process has none."""
+
+    toxicity: ToxicityModel | None = None
+    encoder: SentenceEncoder | None = None
+
+
+def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
     """Return the enabled rules, ready to run.
 
     Raises `InvalidPolicyError` when the policy needs a model that was not given: leaving the rule out would pass what
@@ -34,18 +42,18 @@ def build_rules(
     if settings.personal_data and settings.personal_data.enabled:
         rules.append(PersonalData(settings=settings.personal_data))
     if settings.toxicity and settings.toxicity.enabled:
-        if toxicity_model is None:
+        if models.toxicity is None:
             raise InvalidPolicyError(f"policy {policy.id!r} screens for toxicity, but no toxicity model was given")
-        rules.append(Toxicity(model=toxicity_model, settings=settings.toxicity))
+        rules.append(Toxicity(model=models.toxicity, settings=settings.toxicity))
     if settings.misinformation and settings.misinformation.enabled:
-        if encoder is None:
+        if models.encoder is None:
             raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
-        rules.append(Misinformation(knowledge=policy.knowledge, encoder=encoder, settings=settings.misinformation))
+        rules.append(
+            Misinformation(knowledge=policy.knowledge, encoder=models.encoder, settings=settings.misinformation)
+        )
     return tuple(rules)
 
 
-def build_screener(
-    policy: Policy, *, toxicity_model: ToxicityModel | None, encoder: SentenceEncoder | None
-) -> Screener:
+def build_screener(policy: Policy, *, models: Models) -> Screener:
     """Return a screener that runs every enabled rule of `policy`."""
-    return Screener(policy=policy, rules=build_rules(policy, toxicity_model=toxicity_model, encoder=encoder))
+    return Screener(policy=policy, rules=build_rules(policy, models=models))

@@ -45,6 +45,8 @@ class Evidence:
     url: str
     published_on: str  # ISO 8601 date
     similarity: float  # cosine between the script's sentence and the claim, 0..1
+    record: str = ""  # id of the record in the pack's knowledge base
+    matched: str = ""  # the record's wording that is closest to the script's sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class Finding:
     span: Span
     score: float  # 0..1; what it means is the rule's to say
     explanation: str  # plain words for the author and the reviewer; never the script's text
-    view: str = "original"  # which view of the text fired: original, normalised ...
+    view: str = "original"  # which view of the text fired: original, normalised ... transcript
+    threshold: float | None = None  # the policy's threshold that the score reached, where there is one
+    stance: str | None = None  # what the script does with a matched claim: assert, debunk, attribute, question, unsure
     evidence: tuple[Evidence, ...] = ()
 
 

@@ -21,12 +21,13 @@ from policies.decision import Finding
 from policies.errors import InvalidPolicyError
 from policies.knowledge import KnowledgeBase
 from policies.lexicon import Lexicon
-from policies.pack_schema import Disclosure, PackDocument, RuleSettings
+from policies.pack_schema import Disclosure, PackDocument
+from policies.rule_settings import RuleSettings
 from policies.text import Manuscript
 from policies.views import Views
 
 PACK_FILE = "policy.toml"
-DEFAULT_PACK = Path(__file__).with_name("packs") / "default-2026-11-22"
+DEFAULT_PACK = Path(__file__).with_name("packs") / "default-2026-11-25"
 
 
 class Coverage(StrEnum):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
+    from policies.assemble import Models
     from policies.screen import Screener
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
@@ -135,15 +136,14 @@ def build_signer(settings: Settings) -> ContentCredentialsSigner:
     return signer
 
 
-def build_screener(settings: Settings) -> Screener:
-    """Load the policy in force with its models; one that is missing or has another digest stops the process."""
+def build_models(settings: Settings) -> Models:
+    """Load everything learned that policies use; what is missing or has another digest stops the process."""
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
-    from policies.assemble import build_screener as assemble
-    from policies.policy import Policy
+    from policies.assemble import Models
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -158,7 +158,15 @@ def build_screener(settings: Settings) -> Screener:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return assemble(Policy.load(settings.policy), toxicity_model=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+
+
+def build_screener(settings: Settings) -> Screener:
+    """Load the policy in force with its models."""
+    from policies.assemble import build_screener as assemble
+    from policies.policy import Policy
+
+    return assemble(Policy.load(settings.policy), models=build_models(settings))
 
 
 def convert_audioseal(generator: Path, detector: Path) -> Path:

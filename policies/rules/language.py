@@ -9,7 +9,7 @@ from pathlib import Path
 
 from policies.decision import Finding, Span, Verdict
 from policies.lookalikes import is_latin, plain_lookalikes
-from policies.pack_schema import LanguageRule
+from policies.rule_settings import LanguageRule
 from policies.text import Manuscript
 from policies.views import ORIGINAL, Views
 

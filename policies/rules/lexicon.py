@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from policies.decision import Finding, Span, Verdict
 from policies.lexicon import Hit, Lexicon
-from policies.pack_schema import LexiconRule
+from policies.rule_settings import LexiconRule
 from policies.rules.reported_speech import is_condemned, is_reported
 from policies.text import Manuscript
 from policies.views import ORIGINAL, View, Views

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from policies.decision import Finding, Span
-from policies.pack_schema import MarkupRule
+from policies.rule_settings import MarkupRule
 from policies.text import Manuscript
 from policies.views import ORIGINAL, Views
 

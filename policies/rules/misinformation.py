@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 
 from policies.decision import Evidence, Finding, Span, Verdict
 from policies.knowledge import KnowledgeBase
-from policies.pack_schema import MisinformationRule
+from policies.rule_settings import MisinformationRule
 from policies.rules.claim_matching import ClaimIndex, Match, SentenceEncoder, following, preceding
 from policies.rules.stance import Judgement, Stance, is_rebuttal, judge
 from policies.rules.unverified import is_unverified_claim

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from policies.decision import Finding
-from policies.pack_schema import Datum, PersonalDataRule
+from policies.rule_settings import Datum, PersonalDataRule
 from policies.text import Manuscript
 from policies.views import View, Views
 

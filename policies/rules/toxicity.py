@@ -9,7 +9,7 @@ from typing import Protocol
 
 from policies.decision import Finding, Span, Verdict
 from policies.errors import ModelUnavailableError
-from policies.pack_schema import ToxicityRule
+from policies.rule_settings import ToxicityRule
 from policies.rules.reported_speech import is_condemned, is_reported
 from policies.sentences import Sentence
 from policies.text import Manuscript

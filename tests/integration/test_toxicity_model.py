@@ -16,7 +16,7 @@ import torch
 from policies.adapters.detoxify import CLASSES, OWN_WEIGHTS, DetoxifyModel
 from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder, packaged_archive
-from policies.assemble import build_screener
+from policies.assemble import Models, build_screener
 from policies.decision import Verdict
 from policies.errors import ModelUnavailableError
 from policies.policy import DEFAULT_PACK, Policy
@@ -47,7 +47,9 @@ def toxicity(packaged: PackagedEncoder, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def screener(packaged: PackagedEncoder, toxicity: DetoxifyModel) -> Screener:
-    return build_screener(Policy.load(DEFAULT_PACK), toxicity_model=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return build_screener(
+        Policy.load(DEFAULT_PACK), models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    )
 
 
 @pytest.mark.parametrize("item", GOLDEN, ids=[item["name"] for item in GOLDEN])

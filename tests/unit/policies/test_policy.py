@@ -24,7 +24,7 @@ def edit(pack: Path, old: str, new: str, *, file: str = "policy.toml") -> None:
 
 def test_the_default_pack_loads_and_names_itself() -> None:
     policy = Policy.load(DEFAULT_PACK)
-    assert (policy.id, policy.version, policy.languages) == ("default", "2026-11-22", ("en",))
+    assert (policy.id, policy.version, policy.languages) == ("default", "2026-11-25", ("en",))
     assert policy.digest.startswith("sha256:")
     assert len(policy.knowledge.records) >= 60
     assert policy.disclosures
@@ -61,7 +61,7 @@ def test_a_comment_does_not_change_the_digest(pack: Path) -> None:
         ("policy.toml", "candidate = 0.65", "candidate = 0.99", "strong is below candidate"),
         ("policy.toml", 'unverified = "review"', 'unverified = "block"', "without evidence nothing is blocked"),
         ("policy.toml", "insult = 0.65", "insult = 0.99", "review.insult is above block.insult"),
-        ("policy.toml", 'version = "2026-11-22"', 'version = "2026-13-22"', "does not begin with a date"),
+        ("policy.toml", 'version = "2026-11-25"', 'version = "2026-13-25"', "does not begin with a date"),
         ("policy.toml", 'languages = ["en"]', "languages = []", "languages"),
         ("policy.toml", 'lexicon = "lexicon.csv"', 'lexicon = "../lexicon.csv"', "own folder"),
         ("policy.toml", 'lexicon = "lexicon.csv"', 'lexicon = "absent.csv"', "absent.csv cannot be read"),

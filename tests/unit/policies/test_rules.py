@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from policies.decision import Finding, Verdict
-from policies.pack_schema import LanguageRule, LexiconRule, MarkupRule, PersonalDataRule
 from policies.policy import DEFAULT_PACK, Policy
+from policies.rule_settings import LanguageRule, LexiconRule, MarkupRule, PersonalDataRule
 from policies.rules.language import UnsupportedLanguage
 from policies.rules.lexicon import ListedWords, SensitiveTopics
 from policies.rules.markup_injection import MarkupInjection

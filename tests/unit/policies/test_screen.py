@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from policies.assemble import build_rules
+from policies.assemble import Models, build_rules
 from policies.decision import Finding, Span, Verdict
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
 from policies.policy import DEFAULT_PACK, Policy
@@ -98,7 +98,7 @@ def test_a_manuscript_that_cannot_be_judged_is_an_error(manuscript: Manuscript, 
 
 def test_a_rule_is_never_left_out_because_its_model_is_missing() -> None:
     with pytest.raises(InvalidPolicyError, match="no toxicity model"):
-        build_rules(POLICY, toxicity_model=None, encoder=None)
+        build_rules(POLICY, models=Models())
 
 
 class FewClasses:
@@ -111,4 +111,4 @@ class FewClasses:
 
 def test_a_model_without_the_policys_classes_is_refused() -> None:
     with pytest.raises(ModelUnavailableError, match="has no class"):
-        build_rules(POLICY, toxicity_model=FewClasses(), encoder=None)
+        build_rules(POLICY, models=Models(toxicity=FewClasses()))

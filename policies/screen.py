@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from policies.decision import Decision, Finding, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
 from policies.policy import Coverage, Policy, Rule
 from policies.respelling import Vocabulary
-from policies.text import Manuscript
+from policies.text import Manuscript, primary_language
 from policies.views import build_views
 
 # A day of speech; a longer text is no script. Bounds the time of one screening.
@@ -18,7 +18,10 @@ MAX_CHARACTERS = 1_000_000
 class Screener:
     """A policy with its rules, ready to judge; immutable, so one instance serves all threads."""
 
-    def __init__(self, *, policy: Policy, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, *, policy: Policy, rules: Sequence[Rule], by_language: Mapping[str, Sequence[Rule]] | None = None
+    ) -> None:
+        """`by_language` holds the rules for scripts in languages for which some rule has settings of its own."""
         if not rules:
             raise InvalidPolicyError("there are no rules to run; a screener without rules would allow everything")
         names = [rule.id for rule in rules]
@@ -26,12 +29,18 @@ class Screener:
             raise InvalidPolicyError(f"two rules have the same id in {sorted(names)}; give each rule its own")
         self._policy = policy
         self._rules = tuple(rules)
+        self._by_language = {language: tuple(chosen) for language, chosen in (by_language or {}).items()}
         self._vocabulary = Vocabulary(policy.lexicon.vocabulary)
 
     @property
     def policy(self) -> Policy:
         """The policy that decides."""
         return self._policy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that run for a language without settings of its own."""
+        return self._rules
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -63,7 +72,7 @@ class Screener:
         _refuse_impossible_text(manuscript)
         views = build_views(manuscript, vocabulary=self._vocabulary)
         findings: list[Finding] = []
-        for rule in self._rules:
+        for rule in self._by_language.get(primary_language(manuscript.language), self._rules):
             try:
                 findings += rule.check(manuscript, views)
             except Exception as error:

@@ -93,3 +93,21 @@ def screen(context: click.Context, script: Path, as_json: bool) -> None:
             window.print(findings_table(text, document))
     codes = {"allow": Exit.DONE, "review": Exit.WAITING, "block": Exit.REFUSED}
     context.exit(codes[decision.verdict.value])
+
+
+@policy.command()
+@click.argument("destination", type=click.Path(path_type=Path))
+@click.option("--from", "source", type=click.Path(exists=True, path_type=Path), help="Pack to copy; else the default.")
+@click.option("--id", "name", help="Id of the copy; by default the name of its folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def copy(destination: Path, source: Path | None, name: str | None, as_json: bool) -> None:
+    """Copy the default pack to the new folder DESTINATION, as a draft of your own."""
+    from gateway.app import utc_now
+    from policies.pack_copy import copy_pack
+    from policies.policy import DEFAULT_PACK
+
+    made = copy_pack(source or DEFAULT_PACK, destination, name=name, today=utc_now().date())
+    if as_json:
+        print_json({"id": made.id, "version": made.version, "status": made.status, "digest": made.digest})
+    else:
+        click.echo(f"{destination}: {made.id} {made.version} ({made.status}) {made.digest}")

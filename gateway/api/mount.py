@@ -8,7 +8,19 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from gateway.api import channel, episodes, health, logbook, problems, reviews, submissions, verifications
+from gateway.api import (
+    channel,
+    episodes,
+    health,
+    logbook,
+    moderations,
+    perspective,
+    problems,
+    reviews,
+    screenings,
+    submissions,
+    verifications,
+)
 from gateway.api.backend import Backend
 from gateway.api.middleware import Envelope
 from gateway.api.schemas import ProblemOut
@@ -18,6 +30,9 @@ ROUTERS = (
     reviews.router,
     episodes.router,
     verifications.router,
+    screenings.router,
+    moderations.router,
+    perspective.router,
     logbook.router,
     channel.router,
     health.router,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.api.access import ScreeningCaller
 from gateway.api.backend import BackendDep
-from gateway.api.bodies import JSON, read_json
+from gateway.api.bodies import described_by, read_json
 from gateway.api.problems import problem_responses
 from gateway.api.screening_schemas import ModerationIn, ModerationOut, ModerationResult
 from gateway.api.screenings import body_limit, refuse_long
@@ -37,7 +37,7 @@ async def moderation_request(
 @router.post(
     "/v1/moderations",
     responses=problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
-    openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": ModerationIn.model_json_schema()}}}},
+    openapi_extra=described_by(ModerationIn),
 )
 def moderate(document: Annotated[ModerationIn, Depends(moderation_request)], backend: BackendDep) -> ModerationOut:
     """Classify texts as OpenAI's endpoint of this name does, by the policy in force.

@@ -23,7 +23,9 @@ from gateway.api import (
 )
 from gateway.api.backend import Backend
 from gateway.api.middleware import Envelope
+from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
+from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
 
 ROUTERS = (
     submissions.router,
@@ -37,6 +39,7 @@ ROUTERS = (
     channel.router,
     health.router,
 )
+BODIES = (ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited
 
 
 def mount(app: FastAPI, backend: Backend) -> None:
@@ -61,6 +64,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
-        schema["components"]["schemas"]["Problem"] = ProblemOut.model_json_schema()
+        components = schema["components"]["schemas"]
+        components["Problem"] = ProblemOut.model_json_schema()
+        for model in BODIES:
+            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= described.pop("$defs", {}) | {model.__name__: described}
         app.openapi_schema = schema
     return app.openapi_schema

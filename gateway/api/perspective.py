@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.api.access import ScreeningCaller
 from gateway.api.backend import BackendDep
-from gateway.api.bodies import JSON, read_json
+from gateway.api.bodies import described_by, read_json
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import Model
 from gateway.api.screenings import body_limit, refuse_long
@@ -71,7 +71,7 @@ async def analyze_request(request: Request, caller: ScreeningCaller, backend: Ba
 @router.post(
     "/v1alpha1/comments:analyze",
     responses=problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
-    openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": AnalyzeIn.model_json_schema()}}}},
+    openapi_extra=described_by(AnalyzeIn),
 )
 def analyze(document: Annotated[AnalyzeIn, Depends(analyze_request)], backend: BackendDep) -> AnalyzeOut:
     """Score a comment by the attributes of Perspective that our model has, per sentence and as a whole."""

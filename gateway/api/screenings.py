@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.api.access import ScreeningCaller
 from gateway.api.backend import Backend, BackendDep
-from gateway.api.bodies import JSON, read_json
+from gateway.api.bodies import described_by, read_json
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import SpanOut
 from gateway.api.screening_schemas import (
@@ -69,9 +69,7 @@ def refuse_long(backend: Backend, texts: list[str]) -> None:
 @router.post(
     "/v1/screenings",
     responses=problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
-    openapi_extra={
-        "requestBody": {"required": True, "content": {JSON: {"schema": ScreeningIn.model_json_schema()}}},
-    },
+    openapi_extra=described_by(ScreeningIn),
 )
 def screen(document: Annotated[ScreeningIn, Depends(screening_request)], backend: BackendDep) -> ScreeningOut:
     """Judge a text or a script by the policy in force, and say why.
@@ -88,7 +86,7 @@ def screen(document: Annotated[ScreeningIn, Depends(screening_request)], backend
 @router.post(
     "/v1/screenings/batch",
     responses=problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
-    openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": BatchIn.model_json_schema()}}}},
+    openapi_extra=described_by(BatchIn),
 )
 def screen_batch(document: Annotated[BatchIn, Depends(batch_request)], backend: BackendDep) -> BatchOut:
     """Judge up to 1,000 texts at once, which is faster than one by one.

@@ -34,6 +34,7 @@ class Toolchain:
     marks: Sequence[Watermark]
     fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like
     clock: Callable[[], datetime]  # returns an aware UTC time
+    shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
 
 
 def fingerprint_clip(clip: SignedClip) -> Fingerprint:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from policies.decision import Verdict
+from policies.decision import Guidance, GuidanceLevel, Verdict
 from policies.rule_settings import RuleSettings, Strict
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
@@ -58,7 +58,7 @@ class PackDocument(Strict):
         return names
 
 
-class GuidanceLevel(Strict):
+class LevelDocument(Strict):
     """One coded step of severity inside a category, with what it leads to."""
 
     code: str = Field(pattern=r"^[A-Z]{2,4}\d$")
@@ -67,7 +67,7 @@ class GuidanceLevel(Strict):
     examples: Sentences = ()
 
 
-class CategoryGuidance(Strict):
+class CategoryDocument(Strict):
     """What a reviewer needs to judge findings of some categories."""
 
     id: str = Field(pattern=r"^[a-z0-9_-]+$", max_length=64)
@@ -76,7 +76,7 @@ class CategoryGuidance(Strict):
     definition: Sentence
     allow: Sentences = Field(min_length=1)
     refuse: Sentences = Field(min_length=1)
-    levels: tuple[GuidanceLevel, ...] = Field(min_length=2, max_length=10)
+    levels: tuple[LevelDocument, ...] = Field(min_length=2, max_length=10)
 
     @model_validator(mode="after")
     def _mild_to_strict(self) -> Self:
@@ -88,11 +88,16 @@ class CategoryGuidance(Strict):
             raise ValueError("levels must go from mild to strict: allow, then review, then block")
         return self
 
+    def value(self) -> Guidance:
+        """Return the guidance as a decision carries it."""
+        levels = tuple(GuidanceLevel(one.code, one.verdict, one.meaning, one.examples) for one in self.levels)
+        return Guidance(self.id, self.categories, self.goal, self.definition, self.allow, self.refuse, levels)
+
 
 class GuidanceDocument(Strict):
     """`guidance.toml`."""
 
-    category: tuple[CategoryGuidance, ...] = Field(min_length=1, max_length=200)
+    category: tuple[CategoryDocument, ...] = Field(min_length=1, max_length=200)
 
 
 class ExampleDocument(Strict):

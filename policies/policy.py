@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import rfc8785
 from pydantic import ValidationError
 
-from policies.decision import Finding
+from policies.decision import Finding, Guidance
 from policies.errors import InvalidPolicyError, Problem
 from policies.examples import Example, read_examples
 from policies.knowledge import KnowledgeBase
@@ -30,7 +30,7 @@ from policies.pack_files import (
     suggestion,
     validated,
 )
-from policies.pack_schema import CategoryGuidance, Disclosure, GuidanceDocument, PackDocument
+from policies.pack_schema import Disclosure, GuidanceDocument, PackDocument
 from policies.rule_settings import RuleSettings
 from policies.text import Manuscript
 from policies.views import Views
@@ -92,7 +92,7 @@ class Policy:
     languages: tuple[str, ...]
     description: str
     guidance: str  # for reviewers, plain text, about the whole policy
-    categories: tuple[CategoryGuidance, ...]  # for reviewers, per category
+    categories: tuple[Guidance, ...]  # for reviewers, per category
     disclosures: tuple[Disclosure, ...]
     rules: RuleSettings
     not_evaluated: tuple[str, ...]  # categories that this policy declares it cannot judge
@@ -150,7 +150,7 @@ class Policy:
             return None
         return replace(self, rules=RuleSettings.model_construct(**changed))
 
-    def guidance_for(self, category: str) -> CategoryGuidance | None:
+    def guidance_for(self, category: str) -> Guidance | None:
         """Return what a reviewer should know about findings of `category`, if the pack says anything."""
         return next((one for one in self.categories if category in one.categories), None)
 
@@ -192,7 +192,7 @@ def _disclosure_problems(document: PackDocument, file: TomlFile) -> list[Problem
     return problems
 
 
-def _read_guidance(file: TomlFile) -> tuple[CategoryGuidance, ...]:
+def _read_guidance(file: TomlFile) -> tuple[Guidance, ...]:
     document = validated(GuidanceDocument, file)
     problems = []
     ids: set[str] = set()
@@ -215,7 +215,7 @@ def _read_guidance(file: TomlFile) -> tuple[CategoryGuidance, ...]:
                 )
     if problems:
         raise InvalidPolicyError.listing(problems)
-    return document.category
+    return tuple(one.value() for one in document.category)
 
 
 def _digest(document: PackDocument, files: Mapping[str, bytes], values: tuple[TomlFile, ...]) -> str:

@@ -13,7 +13,8 @@ from policies.sounds import sound_of
 from policies.spoken_words import SpokenWord
 
 _SAME_AS_NUMBER = {
-    "to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8", "oh": "0", "a": "1", "an": "1", "second": "2",
+    "to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8", "oh": "0", "a": "1", "an": "1",
+    "second": "2",
 }  # fmt: skip
 _NUMBER_WORDS = {
     "0": "zero", "1": "wun", "2": "too", "3": "three", "4": "for", "5": "five", "6": "six", "7": "seven", "8": "ate",

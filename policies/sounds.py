@@ -16,38 +16,27 @@ MAX_LETTERS = 40  # longer runs of letters are no words; they are read by their 
 
 # Longest first within a letter; "^" is the beginning and "$" the end of the word. A part after ">" must follow and is
 # not consumed. The first rule that fits is taken.
-_RULES: tuple[tuple[str, str], ...] = (
-    ("^kn", "n"), ("^gn", "n"), ("^pn", "n"), ("^wr", "r"), ("^ps", "s"), ("^pt", "t"), ("^x", "s"), ("^who", "hU"),
-    ("^wh", "w"), ("^rh", "r"), ("^y", "y"), ("^one$", "wun"), ("^eye", "I"), ("^i$", "I"), ("^u$", "yU"), ("^ur$", "yor"),
-    ("^r$", "or"), ("^a$", "."), ("^the$", "T."), ("^to$", "tU"), ("^do$", "dU"), ("^aye", "I"), ("^ewe", "yU"), ("^yew", "yU"),
-    ("^you", "yU"), ("^eu", "yU"), ("^uni", "yUni"), ("^of$", "uv"), ("^come", "kum"), ("^some", "sum"),
-    ("tional", "S.n.l"), ("tion", "S.n"), ("ssion", "S.n"), ("sion", "S.n"), ("cian", "S.n"), ("cious", "S.s"), ("tious", "S.s"),
-    ("cial", "S.l"), ("tial", "S.l"), ("ture$", "C.r"), ("sure$", "S.r"), ("ous$", ".s"), ("stle", "s.l"),
-    ("eigh", "A"), ("aigh", "A"), ("ough>t", "o"), ("augh>t", "o"), ("ough$", "uf"), ("augh", "af"), ("igh", "I"),
-    ("tch", "C"), ("dge", "J"), ("dg", "J"), ("sch", "S"), ("chr", "kr"), ("chl", "kl"), ("ch", "C"), ("ck", "k"), ("cq", "k"),
-    ("cc>e", "ks"), ("cc>i", "ks"), ("cc", "k"), ("sce", "se"), ("sci", "sI"), ("scy", "sI"), ("ce$", "s"), ("c>e", "s"),
-    ("c>i", "s"), ("c>y", "s"), ("c", "k"), ("sh", "S"), ("ss", "s"), ("s", "s"), ("zz", "s"), ("z", "s"), ("ph", "f"), ("pp", "p"),
-    ("th", "T"), ("tt", "t"), ("ght", "t"), ("^gh", "g"), ("gh$", ""), ("gh", "g"), ("gg", "g"), ("gue$", "g"), ("ge$", "J"),
-    ("g>y$", "J"), ("gi>c", "Ji"), ("g>en", "J"), ("ngue$", "N"), ("ng$", "N"), ("ng>s$", "N"), ("nk", "Nk"), ("gn$", "n"), ("mb$", "m"),
-    ("mn$", "m"), ("bt$", "t"), ("qu", "kw"), ("q", "k"), ("x", "ks"), ("bb", "b"), ("dd", "d"), ("ff", "f"), ("kk", "k"),
-    ("ll", "l"), ("mm", "m"), ("nn", "n"), ("rr", "r"), ("vv", "v"), ("ww", "w"), ("j", "J"), ("que$", "k"),
-    ("ould$", "Ud"), ("alk", "ok"), ("all", "ol"), ("alm", "om"), ("old", "Old"), ("ind$", "Ind"), ("ild$", "Ild"), ("eer", "Er"), ("ear$", "Er"),
-    ("air", "er"), ("are$", "er"), ("ore", "or"), ("oar", "or"), ("oor", "or"), ("our$", "or"), ("our>s", "or"), ("er$", ".r"), ("or$", "or"),
-    ("ar$", "ar"), ("ir", "ur"), ("yr", "ur"), ("ur", "ur"), ("er", "ur"), ("wor", "wur"), ("war", "wor"), ("wa", "wo"),
-    ("eau", "O"), ("ee", "E"), ("ea", "E"), ("^ei", "I"), ("ei", "E"), ("ey$", "E"), ("ey", "A"), ("ew", "U"), ("eu", "U"), ("ie$", "I"),
-    ("ied$", "Id"), ("ies$", "Es"), ("ie", "E"), ("ye$", "I"), ("ae", "A"), ("ai", "A"), ("ay", "A"), ("au", "o"), ("aw", "o"),
-    ("oa", "O"), ("oe$", "O"), ("oi", "Y"), ("oy", "Y"), ("oo", "U"), ("ou", "W"), ("ow$", "O"), ("ow", "W"), ("ue", "U"),
-    ("ui", "U"), ("uy", "I"), ("aa", "a"), ("ii", "E"), ("uu", "U"),
-    ("le$", ".l"), ("les$", ".ls"), ("ed$", "d"), ("e$", ""), ("es$", "s"),
-    ("y$", "E"), ("y", "i"), ("o$", "O"), ("a$", "."), ("i$", "E"), ("u$", "U"),
-)  # fmt: skip
+_RULES = """
+^kn=n ^gn=n ^pn=n ^wr=r ^ps=s ^pt=t ^x=s ^who=hU ^wh=w ^rh=r ^y=y ^one$=wun ^eye=I ^i$=I ^u$=yU ^ur$=yor ^r$=or
+^a$=. ^the$=T. ^to$=tU ^do$=dU ^aye=I ^ewe=yU ^yew=yU ^you=yU ^eu=yU ^uni=yUni ^of$=uv ^come=kum ^some=sum
+tional=S.n.l tion=S.n ssion=S.n sion=S.n cian=S.n cious=S.s tious=S.s cial=S.l tial=S.l ture$=C.r sure$=S.r ous$=.s
+stle=s.l eigh=A aigh=A ough>t=o augh>t=o ough$=uf augh=af igh=I tch=C dge=J dg=J sch=S chr=kr chl=kl ch=C ck=k cq=k
+cc>e=ks cc>i=ks cc=k sce=se sci=sI scy=sI ce$=s c>e=s c>i=s c>y=s c=k sh=S ss=s s=s zz=s z=s ph=f pp=p th=T tt=t
+ght=t ^gh=g gh$= gh=g gg=g gue$=g ge$=J g>y$=J gi>c=Ji g>en=J ngue$=N ng$=N ng>s$=N nk=Nk gn$=n mb$=m mn$=m bt$=t
+qu=kw q=k x=ks bb=b dd=d ff=f kk=k ll=l mm=m nn=n rr=r vv=v ww=w j=J que$=k ould$=Ud alk=ok all=ol alm=om old=Old
+ind$=Ind ild$=Ild eer=Er ear$=Er air=er are$=er ore=or oar=or oor=or our$=or our>s=or er$=.r or$=or ar$=ar ir=ur
+yr=ur ur=ur er=ur wor=wur war=wor wa=wo eau=O ee=E ea=E ^ei=I ei=E ey$=E ey=A ew=U eu=U ie$=I ied$=Id ies$=Es ie=E
+ye$=I ae=A ai=A ay=A au=o aw=o oa=O oe$=O oi=Y oy=Y oo=U ou=W ow$=O ow=W ue=U ui=U uy=I aa=a ii=E uu=U le$=.l
+les$=.ls ed$=d e$= es$=s y$=E y=i o$=O a$=. i$=E u$=U
+"""
 # A single vowel, one consonant, and a final "e" (with or without s, d, r): the vowel says its name, "hate" and "hates".
 _NAMED = re.compile(r"([aeiouy])(?=(?:[bcdfgjklmnpqrstvwz]|th|sh|ch|ph)e(?:s|d|r|rs)?$)")
 _NAMES = {"a": "A", "e": "E", "i": "I", "o": "O", "u": "U", "y": "I"}
 _VOWEL_SOUNDS = {"a": "a", "e": "e", "i": "i", "o": "o", "u": "u"}
 _DOUBLED = re.compile(r"(.)\1+")
 _BY_LETTER: dict[str, list[tuple[str, bool, bool, str, str]]] = {}
-for _spelling, _sound in _RULES:
+for _rule in _RULES.split():
+    _spelling, _, _sound = _rule.partition("=")
     _first, _rest = _spelling.startswith("^"), _spelling.lstrip("^")
     _letters, _, _after = _rest.partition(">")
     _last = _rest.endswith("$")

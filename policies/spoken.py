@@ -29,7 +29,7 @@ from policies.rule_settings import SpokenRule
 from policies.screen import Screener
 from policies.spoken_words import SpokenWord, spoken_words
 from policies.text import Manuscript, Turn
-from policies.transcript import Listener, Transcript
+from policies.transcript import LISTENING_RATE, Listener, Transcript
 
 RULE = "spoken"
 VIEW = "transcript"
@@ -44,6 +44,7 @@ class Hearing:
     transcript: Transcript
     words: int  # of the script and its disclosure, as they should be heard
     errors: int  # of these, heard otherwise; added words count too
+    listener: tuple[str, str]  # (model id, "sha256:<hex>") of the recogniser
 
     @property
     def word_error_rate(self) -> float:
@@ -88,7 +89,7 @@ class SpokenCheck:
         expected = _expected(manuscript, disclosure, voices or {})
         # 1.
         if manuscript.language not in self._listener.languages:
-            empty = Transcript((), len(samples) / 16_000)
+            empty = Transcript((), len(samples) / LISTENING_RATE)
             return self._hearing(manuscript, empty, expected, [_unheard(manuscript, "not_transcribed")], [])
         transcript = self._listener.listen(samples, language=manuscript.language)
         heard = spoken_words(transcript.text)
@@ -101,7 +102,12 @@ class SpokenCheck:
         findings = [
             place.finding(found)
             for found in divergences(
-                expected.words, heard, stretches, preface=expected.preface, voices=expected.voices, limits=self._settings
+                expected.words,
+                heard,
+                stretches,
+                preface=expected.preface,
+                voices=expected.voices,
+                limits=self._settings,
             )
         ]
         # 4.
@@ -158,7 +164,7 @@ class SpokenCheck:
         )
         words = len(expected.words)
         errors = sum(stretch.errors for stretch in stretches) if stretches else words
-        return Hearing(decision, transcript, words, errors)
+        return Hearing(decision, transcript, words, errors, self._listener.model)
 
 
 class _Places:

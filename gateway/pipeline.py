@@ -3,9 +3,11 @@
 0. Accept (`gateway.intake`): read the script, check its voices, store it. → received
 1. Screen: may this be spoken?                                            → screened, or blocked
 2. Produce: speak, mark, sign, read back; store the files.                → produced
-3. Log: seal the log over the clips, prove it, keep the receipt.          → logged
-4. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
-5. Release: announce, examine all evidence again, make public.            → released
+3. Listen: transcribe the finished audio, compare it with the script,
+   screen what was heard.                                                 → heard, or blocked
+4. Log: seal the log over the clips, prove it, keep the receipt.          → logged
+5. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
+6. Release: announce, examine all evidence again, make public.            → released
    Then policies in shadow judge the script too (`gateway.shadow`), for later comparison; they change no state.
 
 Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
@@ -22,7 +24,7 @@ from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from audit.errors import CheckpointError, LogDivergedError
 from audit.event import Event, EventKind, Fact
@@ -45,13 +47,17 @@ from gateway.facts import (
     decision_facts,
     digest_of,
     fingerprint_row,
+    hearing_facts,
+    hearing_row,
     timeline_row,
 )
 from gateway.intake import manuscript_of
 from gateway.submissions import (
     RESTING,
     TERMINAL,
+    Clip,
     EpisodeApproval,
+    EpisodeHearing,
     EpisodeReceipt,
     ReviewCase,
     State,
@@ -60,11 +66,12 @@ from gateway.submissions import (
     move,
 )
 from gateway.toolchain import Toolchain
-from policies.decision import Verdict
+from policies.decision import Verdict, strictest
 from synth.credentials import Screening
 from synth.markdown import parse_script
 
 SYSTEM, POLICY = "system", "policy"  # actors that are no API key
+LISTENED_TYPE = "audio/mpeg"  # the lossy rendition: whatever survives its coding is in the others too
 POLICY_REASON = "The policy found nothing, and approval without a person is switched on."
 
 logger = logging.getLogger(__name__)
@@ -82,6 +89,7 @@ class Pipeline:
         self._steps = (
             ("screen", self.screen),
             ("produce", self.produce),
+            ("listen", self.listen),
             ("log", self.log),
             ("decide", self.decide),
             ("release", self.release),
@@ -161,8 +169,33 @@ class Pipeline:
 
         return self._commit(episode_id, State.SCREENED, change)
 
+    def listen(self, episode_id: str) -> str:
+        """3. Judge what the finished audio says; where nobody listens, say so, and `decide` acts on it."""
+        row = self._read(episode_id)
+        if row.state != State.PRODUCED:
+            return row.state
+        hear, facts, hearing, clip = self._tools.hear, dict[str, Fact](), None, None
+        if hear is not None:
+            script = parse_script(row.script)
+            clip = self._released_sound(episode_id)
+            hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices))
+            facts = hearing_facts(hearing, clip)
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
+            move(row, State.BLOCKED if blocked else State.HEARD, at=at)
+            events = [Event(EventKind.SPEECH_HEARD, at, row.id, POLICY, {"checked": hearing is not None, **facts})]
+            if hearing is not None and clip is not None:
+                session.add(hearing_row(row.id, hearing, clip, at))
+                if blocked:
+                    because: dict[str, Fact] = {"policy_digest": hearing.decision.policy_digest}
+                    events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
+            self._tools.log.append_all(session, events)
+
+        return self._commit(episode_id, State.PRODUCED, change)
+
     def log(self, episode_id: str) -> str:
-        """3. Sign the log as it now stands, and keep a proof that the clips are in it."""
+        """4. Sign the log as it now stands, and keep a proof that the clips are in it."""
         log = self._tools.log
 
         def change(session: Session, row: Submission, at: datetime) -> None:
@@ -185,15 +218,15 @@ class Pipeline:
             move(row, State.LOGGED, at=at)
             log.append(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
 
-        state = self._commit(episode_id, State.PRODUCED, change)
+        state = self._commit(episode_id, State.HEARD, change)
         self._show_checkpoint()
         return state
 
     def decide(self, episode_id: str) -> str:
-        """4. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
+        """5. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            verdict = self._verdict(row)
+            verdict = strictest([self._verdict(row), self._heard_verdict(session, row.id)])
             facts: dict[str, Fact] = {"verdict": verdict.value}
             if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed:
                 move(row, State.APPROVED, at=at)
@@ -215,7 +248,7 @@ class Pipeline:
         return self._commit(episode_id, State.LOGGED, change)
 
     def release(self, episode_id: str) -> str:
-        """5. Announce, examine everything again, and make the episode public."""
+        """6. Announce, examine everything again, and make the episode public."""
         log = self._tools.log
 
         def announce(session: Session, row: Submission, at: datetime) -> None:
@@ -314,6 +347,21 @@ class Pipeline:
         if not row.decision:
             raise ConflictError(f"episode {row.id} is {row.state} without a decision; it must not go on")
         return Verdict(str(row.decision["verdict"]))
+
+    def _heard_verdict(self, session: Session, episode_id: str) -> Verdict:
+        """The verdict on what was heard; a person must decide where the policy wants it and nobody listened."""
+        hearing = session.get(EpisodeHearing, episode_id)
+        if hearing is not None:
+            return Verdict(str(hearing.decision["verdict"]))
+        return Verdict.REVIEW if self._tools.hearing_required else Verdict.ALLOW
+
+    def _released_sound(self, episode_id: str) -> str:
+        """SHA-256 of the MP3, or of another rendition where there is none: what most listeners will hear."""
+        with self._tools.database.read() as session:
+            clips = session.exec(select(Clip).where(Clip.episode_id == episode_id)).all()
+        if not clips:
+            raise ConflictError(f"episode {episode_id} is produced, but has no clips; it must not go on")
+        return min(clips, key=lambda clip: (clip.media_type != LISTENED_TYPE, clip.sha256)).sha256
 
     def _logged(self, session: Session, episode_id: str, kind: EventKind) -> LoggedEvent:
         for logged in self._tools.log.events_for(session, episode_id):

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     detoxify: Path | None = Field(
         None, description="Folder with the official Detoxify checkpoint, its `config.json` and tokenizer; else our own."
     )
+    whisper: Path | None = Field(
+        None, description="Folder with another faster-whisper model for the spoken check; else the packaged tiny.en."
+    )
+    spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
     approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
     show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")

@@ -61,6 +61,8 @@ class Finding:
     explanation: str  # plain words for the author and the reviewer; never the script's text
     view: str = "original"  # which view of the text fired: original, normalised ... transcript
     threshold: float | None = None  # the policy's threshold that the score reached, where there is one
+    time_start: float | None = None  # seconds into the finished audio, where the finding comes from listening to it
+    time_end: float | None = None
     stance: str | None = None  # what the script does with a matched claim: assert, debunk, attribute, question, unsure
     evidence: tuple[Evidence, ...] = ()
 

@@ -88,6 +88,8 @@ class FindingOut(Stored):
     explanation: str
     view: str
     evidence: list[EvidenceOut]
+    time_start: float | None = Field(None, description="Seconds into the finished audio, for what was heard there.")
+    time_end: float | None = None
 
 
 class GuidanceLevelOut(Stored):
@@ -123,6 +125,18 @@ class DecisionOut(Stored):
     script_digest: str
     coverage: list[tuple[str, str]]
     guidance: list[GuidanceOut] = Field(default=[], description="For the categories that were found.")
+
+
+class HearingOut(Model):
+    """What was heard in the finished audio."""
+
+    clip_sha256: str
+    listener: str = Field(description="The speech recogniser.")
+    transcript: str
+    words: int = Field(description="Words that should be heard: the disclosure and the script.")
+    errors: int = Field(description="Of these, heard otherwise.")
+    decision: DecisionOut
+    heard_at: datetime
 
 
 class FailureOut(Model):
@@ -181,6 +195,7 @@ class SubmissionDetailOut(SubmissionOut):
     script: str
     script_digest: str
     decision: DecisionOut | None
+    hearing: HearingOut | None = Field(description="Null until the audio was listened to, or where nobody listens.")
     review: DecidedOut | None
     failure: FailureOut | None
     clips: list[ClipOut]

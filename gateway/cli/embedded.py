@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.engine import Engine
     from gateway.pipeline import Progress
     from gateway.settings import Settings
-    from gateway.submissions import Clip, State, Submission
+    from gateway.submissions import Clip, EpisodeHearing, State, Submission
     from gateway.toolchain import Toolchain
 
 HELD_KEYS = "local-api-keys.json"  # plaintext keys of this machine's own user, mode 0600, development only
@@ -29,6 +29,7 @@ class Outcome:
 
     submission: Submission
     clips: tuple[Clip, ...]
+    hearing: EpisodeHearing | None  # what was heard in the finished audio, where anybody listened
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class EmbeddedGate:
 
         from gateway.engine import wait_until_settled
         from gateway.intake import submit
-        from gateway.submissions import Clip, Submission
+        from gateway.submissions import Clip, EpisodeHearing, Submission
 
         database = self.toolchain.database
         with database.write() as session:
@@ -63,7 +64,8 @@ class EmbeddedGate:
         with database.read() as session:
             submission = session.get_one(Submission, episode_id)
             clips = tuple(session.exec(select(Clip).where(Clip.episode_id == episode_id).order_by(Clip.media_type)))
-        return Outcome(submission, clips)
+            hearing = session.get(EpisodeHearing, episode_id)
+        return Outcome(submission, clips, hearing)
 
 
 def prepare(settings: Settings) -> list[str]:

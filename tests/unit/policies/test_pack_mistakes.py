@@ -1,5 +1,7 @@
 """A pack with a mistake is refused in whole, at once, with file, line, key and remedy."""
 
+# ruff: noqa: E501  # whole messages are compared, each on one line
+
 from __future__ import annotations
 
 import os

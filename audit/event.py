@@ -27,6 +27,7 @@ class EventKind(StrEnum):
 
     SUBMISSION_RECEIVED = "submission.received"  # a script was accepted for screening
     SCREENING_DECIDED = "screening.decided"  # the policy gave its verdict
+    SCREENING_SHADOWED = "screening.shadowed"  # a policy in shadow gave its verdict, or failed; it decides nothing
     SUBMISSION_BLOCKED = "submission.blocked"  # terminal: the policy forbids it
     CLIP_PRODUCED = "clip.produced"  # spoken, marked, signed and read back
     SPEECH_HEARD = "speech.heard"  # the finished audio was transcribed, compared with the script and screened

@@ -8,6 +8,7 @@
 4. Log: seal the log over the clips, prove it, keep the receipt.          → logged
 5. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
 6. Release: announce, examine all evidence again, make public.            → released
+   Then policies in shadow judge the script too (`gateway.shadow`), for later comparison; they change no state.
 
 Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
 The state is checked again under the row's lock, so a step commits exactly once however often it is run: a crash costs
@@ -28,7 +29,7 @@ from sqlmodel import Session, select
 from audit.errors import CheckpointError, LogDivergedError
 from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent, write_checkpoint_file
-from gateway import publish
+from gateway import publish, shadow
 from gateway.db import is_unavailable
 from gateway.engine import Durably
 from gateway.errors import (
@@ -104,6 +105,9 @@ class Pipeline:
                 state = durably(f"{name}, last try", partial(self._last_try, step, episode_id), patient=False)
             if state in RESTING:
                 break
+        if self._tools.shadows:
+            # Last, when the episode rests: what decides nothing must not delay anything either.
+            durably("shadow", partial(self._shadow, episode_id, state), patient=False)
         return state
 
     def screen(self, episode_id: str) -> str:
@@ -283,6 +287,11 @@ class Pipeline:
             # A fault of ours. The frames without the message, because an engine's message may quote the script.
             logger.error("%s", "".join(traceback.format_tb(error.__traceback__)))
         return State.FAILED.value
+
+    def _shadow(self, episode_id: str, state: str) -> str:
+        """Let the policies in shadow judge the same script; returns `state` whatever happens."""
+        shadow.run(episode_id, toolchain=self._tools)
+        return state
 
     def _attempt(self, step: Callable[[str], str], episode_id: str) -> str:
         """Run a step; only a fault that may pass is raised, so that it is tried again."""

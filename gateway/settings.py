@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     log_origin: str = Field("localhost/assay-log", description="Name of the audit log in its checkpoints.")
     organisation: str = Field("Assay development", description="Name printed in certificates and credentials.")
     policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
+    shadow_policies: tuple[Path, ...] = Field(
+        (), description="Folders of packs in shadow: they run beside the policy in force and decide nothing."
+    )
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
     watermark_tenant: str = Field(
         "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."

@@ -39,6 +39,7 @@ class Toolchain:
     # `hear_clip`; what a clip's final bytes say, given the manuscript and each speaker's voice. None: nobody listens.
     hear: Callable[[bytes, Manuscript, Mapping[str, str]], Hearing] | None
     hearing_required: bool  # by the policy: then an episode that nobody heard is never approved without a person
+    shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
 
 
 def hear_clip(

@@ -68,6 +68,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class GuidanceLevel:
+    """One coded step of severity inside a category, and what it leads to."""
+
+    code: str  # for example "TH2"
+    verdict: Verdict
+    meaning: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What the policy tells a reviewer about findings of some categories."""
+
+    id: str
+    categories: tuple[str, ...]
+    goal: str
+    definition: str
+    allow: tuple[str, ...]
+    refuse: tuple[str, ...]
+    levels: tuple[GuidanceLevel, ...]  # from mild to strict
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """All findings with the strictest verdict, and everything that made it."""
 
@@ -79,3 +102,4 @@ class Decision:
     models: tuple[tuple[str, str], ...]  # (model id, "sha256:<hex>"), sorted
     script_digest: str  # "sha256:<hex>" of the UTF-8 author's text that was screened
     coverage: tuple[tuple[str, str], ...]  # (category, "evaluated" | "not_evaluated"), sorted
+    guidance: tuple[Guidance, ...] = ()  # of the pack, for the categories that were found

@@ -92,6 +92,27 @@ class FindingOut(Stored):
     time_end: float | None = None
 
 
+class GuidanceLevelOut(Stored):
+    """One coded step of severity inside a category."""
+
+    code: str = Field(examples=["TH2"])
+    verdict: Verdict
+    meaning: str
+    examples: list[str]
+
+
+class GuidanceOut(Stored):
+    """What the policy tells reviewers about findings of some categories."""
+
+    id: str
+    categories: list[str]
+    goal: str
+    definition: str
+    allow: list[str]
+    refuse: list[str]
+    levels: list[GuidanceLevelOut] = Field(description="From mild to strict.")
+
+
 class DecisionOut(Stored):
     """What the policy decided, and everything that made the decision."""
 
@@ -103,6 +124,7 @@ class DecisionOut(Stored):
     models: list[tuple[str, str]]
     script_digest: str
     coverage: list[tuple[str, str]]
+    guidance: list[GuidanceOut] = Field(default=[], description="For the categories that were found.")
 
 
 class HearingOut(Model):

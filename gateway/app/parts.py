@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
     from policies.assemble import Models
+    from policies.policy import Policy
     from policies.screen import Screener
     from policies.spoken import SpokenCheck
     from synth.adapters.claimsigner import ContentCredentialsSigner
@@ -193,11 +194,42 @@ def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | 
 
 
 def build_screener(settings: Settings) -> Screener:
-    """Load the policy in force with its models."""
-    from policies.assemble import build_screener as assemble
+    """Load one policy with its models, whatever its status: for trying it on texts, not for the gate."""
     from policies.policy import Policy
 
-    return assemble(Policy.load(settings.policy), models=build_models(settings))
+    (screener,) = assemble_screeners(settings, [Policy.load(settings.policy)])
+    return screener
+
+
+def assemble_screeners(settings: Settings, packs: Sequence[Policy]) -> tuple[Screener, ...]:
+    """Return a screener for each pack, over one set of models."""
+    from policies.assemble import build_screener as assemble
+
+    models = build_models(settings)
+    return tuple(assemble(policy, models=models) for policy in packs)
+
+
+def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]:
+    """Load the policy in force and those in shadow, over one set of models.
+
+    Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
+    """
+    from policies.errors import InvalidPolicyError
+    from policies.policy import Policy, Status
+
+    wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
+    packs = [Policy.load(folder) for folder, _ in wanted]
+    for (folder, status), policy in zip(wanted, packs, strict=True):
+        if policy.status is not status:
+            role = "in force (ASSAY_POLICY)" if status is Status.LIVE else "in shadow (ASSAY_SHADOW_POLICIES)"
+            raise InvalidPolicyError(
+                f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
+                f"{role}; try it with `assay policy check --for live` and edit its status"
+            )
+    if len({policy.digest for policy in packs}) != len(packs):
+        raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
+    live, *shadows = assemble_screeners(settings, packs)
+    return live, tuple(shadows)
 
 
 def convert_audioseal(generator: Path, detector: Path) -> Path:
@@ -258,7 +290,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         ),
         soft_bindings=soft_bindings(marks),
     )
-    screener = build_screener(settings)
+    screener, shadows = build_screeners(settings)
     spoken = build_spoken_check(settings, screener)
     required = screener.policy.rules.spoken
     return Toolchain(
@@ -272,6 +304,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         marks=marks,
         fingerprint=fingerprint_clip,
         clock=utc_now,
+        shadows=shadows,
         hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=settings.disclosure.strip()),
         hearing_required=required is not None and required.enabled,
     )

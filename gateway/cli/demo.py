@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 EXAMPLES = Path("examples")
-FINDINGS_SHOWN = 4  # per script: enough to see why, `assay policy screen` shows all
+FINDINGS_SHOWN = 4  # per script: enough to see why, `assay screen` shows all
 EXPECTED = {  # what each example is there to show
     "morning-briefing": "released",
     "audiobook-passage": "released",

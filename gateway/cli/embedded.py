@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELD_KEYS = "local-api-keys.json"  # plaintext keys of this machine's own user, mode 0600, development only
 LOCAL_ROLES = ("submitter", "reviewer", "auditor")
+SHADOW_PATIENCE_SECONDS = 120  # policies in shadow judge after the episode rests; a long script takes a minute
 STEP_TIMEOUT_SECONDS = 3600.0  # an episode of hours takes less than this on two cores
 
 
@@ -113,7 +114,7 @@ def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> It
             start_worker(engine, toolchain, progress=progress)
         yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
     finally:
-        engine.stop()
+        engine.stop(patience_seconds=SHADOW_PATIENCE_SECONDS if toolchain.shadows else 0)
         toolchain.database.dispose()
 
 

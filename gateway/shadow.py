@@ -116,7 +116,8 @@ def compare(database: Database, *, policy: str | None = None) -> list[ShadowRepo
             continue
         live = Outline.parse(episode.decision)
         if shadow.decision:
-            report.comparison.add(live, Outline.parse(shadow.decision), episode_id=episode.id, title=episode.title)
+            judged = Outline.parse(shadow.decision)
+            report.comparison.add(live, judged, episode_id=episode.id, title=episode.title, text=episode.script)
         else:
             report.failed += 1
             why = shadow.error or UNFINISHED

@@ -5,6 +5,7 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,8 @@ from gateway.modelfiles import find_model
 
 ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -215,6 +218,7 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
     Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
     """
     from policies.errors import InvalidPolicyError
+    from policies.pack_checks import remarks
     from policies.policy import Policy, Status
 
     wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
@@ -226,6 +230,8 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
                 f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
                 f"{role}; try it with `assay policy check --for live` and edit its status"
             )
+        for remark in remarks(policy, today=utc_now().date()):
+            logger.warning("policy %s %s: %s", policy.id, policy.version, remark)
     if len({policy.digest for policy in packs}) != len(packs):
         raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
     live, *shadows = assemble_screeners(settings, packs)
@@ -329,8 +335,12 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
+    from gateway import shadow
+
     toolchain.blobs.sweep()
     engine.start(build_pipeline(toolchain, progress=progress))
+    for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
+        engine.enqueue(episode_id)
 
 
 def build_verifier(

@@ -44,7 +44,7 @@ def show(pack: Path | None, guidance: bool, as_json: bool) -> None:
                 "guidance": loaded.guidance,
                 "not_evaluated": list(loaded.not_evaluated),
                 "rules": loaded.rules.model_dump(mode="json", exclude_none=True),
-                "categories": [asdict(one) for one in loaded.categories],
+                "category_guidance": [asdict(one) for one in loaded.category_guidance],
                 "disclosures": [one.model_dump() for one in loaded.disclosures],
                 "entries": len(loaded.lexicon.entries),
                 "claims": len(loaded.knowledge.records),
@@ -72,7 +72,7 @@ def show(pack: Path | None, guidance: bool, as_json: bool) -> None:
         from gateway.cli.guidance import guidance_panel
 
         screen.print(Text(loaded.guidance.strip()))
-        for one in loaded.categories:
+        for one in loaded.category_guidance:
             screen.print(guidance_panel(asdict(one)))
 
 

@@ -144,6 +144,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -158,7 +159,11 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(
+        toxicity=toxicity,
+        encoder=MiniLmEncoder(packaged=packaged),
+        vectors=VectorCache(folder=settings.home / "models" / "vectors"),
+    )
 
 
 def build_screener(settings: Settings) -> Screener:

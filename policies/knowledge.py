@@ -181,14 +181,24 @@ class KnowledgeBase:
             raise InvalidPolicyError(f"{source}: is not valid JSON: {error}; correct that place") from error
         if not isinstance(listed, list):
             raise InvalidPolicyError(f"{source}: must be a list with at least one claim record")
-        records = []
-        for number, item in enumerate(listed):
-            problem = problem_of(item)
-            if problem:
-                name = item.get("id", f"number {number}") if isinstance(item, dict) else f"number {number}"
-                raise InvalidPolicyError(f"{source}: record {name}: {problem}")
-            records.append(ClaimRecord.model_validate(item))
-        return tuple(records)
+        problems = problems_in(content)
+        if problems:
+            raise InvalidPolicyError(f"{source}: {problems[0]}")
+        return tuple(ClaimRecord.model_validate(item) for item in listed)
+
+
+def problems_in(content: bytes) -> list[str]:
+    """Return every problem of a knowledge base's records, each with its record; [] where the list itself is broken."""
+    try:
+        listed = json.loads(content)
+    except (ValueError, RecursionError):
+        return []
+    problems = []
+    for number, item in enumerate(listed if isinstance(listed, list) else []):
+        if problem := problem_of(item):
+            name = item.get("id", f"number {number}") if isinstance(item, dict) else f"number {number}"
+            problems.append(f"record {name}: {problem}")
+    return problems
 
 
 def problem_of(item: object) -> str | None:

@@ -32,6 +32,7 @@ class Skipped:
     reason: Reason
     place: str  # where in the file: "line 12", "item 3", "row 7"
     detail: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

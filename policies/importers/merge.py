@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.errors import KnowledgeBaseError
 from policies.importers.found import Found, Reason, Skipped
@@ -47,15 +47,15 @@ class Merge:
             self.read += 1
             record = item if isinstance(item, Skipped) else record_of(item, settings)
             if isinstance(record, Skipped):
-                self._skip(record)
+                self._skip(record, settings)
             else:
-                self._add(record, item.place, update=update)
+                self._add(record, item.place, settings, update=update)
 
-    def _add(self, record: ClaimRecord, place: str, *, update: bool) -> None:
+    def _add(self, record: ClaimRecord, place: str, settings: ImportSettings, *, update: bool) -> None:
         printed = _print(record)
         known = self._prints.get(printed)
         if known is None and record.id in self.records:
-            self._skip(Skipped(Reason.TAKEN_ID, place, record.id))
+            self._skip(Skipped(Reason.TAKEN_ID, place, record.id), settings)
             return
         if known is None:
             if len(self.records) >= MAX_RECORDS:
@@ -67,7 +67,7 @@ class Merge:
             self.records[record.id] = record
             self.new += 1
         elif known in self._seen:
-            self._skip(Skipped(Reason.DUPLICATE, place, known))
+            self._skip(Skipped(Reason.DUPLICATE, place, known), settings)
         else:
             self._seen.add(known)
             self._meet(known, record, update=update)
@@ -87,10 +87,10 @@ class Merge:
         else:
             self.changed_at_source += 1
 
-    def _skip(self, skipped: Skipped) -> None:
+    def _skip(self, skipped: Skipped, settings: ImportSettings) -> None:
         self.skipped[skipped.reason] += 1
         if self.skipped[skipped.reason] <= LISTED:
-            self.listed.append(skipped)
+            self.listed.append(replace(skipped, file=settings.source))
 
 
 def _print(record: ClaimRecord) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.kb import kb
 from gateway.cli.policytrials import replay, shadow, test
 from gateway.cli.terminal import Exit, console, print_json
 
@@ -21,6 +22,9 @@ SHOWN_CHARACTERS = 200  # of a value in the table of differences; --json prints 
 @click.group(short_help="Write policies, try them, compare them.")
 def policy() -> None:
     """Look at policy packs, check them, and try them before they decide anything."""
+
+
+policy.add_command(kb)
 
 
 @policy.command()

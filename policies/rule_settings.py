@@ -12,7 +12,10 @@ Score = Annotated[float, Field(ge=0.0, le=1.0)]
 ToxicityClass = Literal[
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"
 ]
-Datum = Literal["email", "phone", "payment_card", "iban", "ip_address", "national_id", "street_address"]
+Datum = Literal[
+    "email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport", "street_address",
+    "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret", "medical",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -70,11 +73,15 @@ class SensitiveRule(Strict):
 
 
 class PersonalDataRule(Strict):
-    """Kinds of personal data that are looked for."""
+    """Kinds of personal data that are looked for; `allow` lists the show's own contact data as one would write it."""
 
     enabled: bool = True
     verdict: Verdict = Verdict.REVIEW
     kinds: tuple[Datum, ...] = Field(min_length=1)
+    allow: tuple[Annotated[str, Field(min_length=5, max_length=200)], ...] = Field(default=(), max_length=1000)
+    phone_regions: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(
+        default=("US", "GB", "IE", "AU", "NZ", "IN", "ZA", "DE", "FR", "ES", "IT", "NL"), min_length=1
+    )
 
 
 class MarkupRule(Strict):

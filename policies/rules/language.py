@@ -53,8 +53,9 @@ class UnsupportedLanguage:
             if doubtful and not _continues(doubtful, sentence):
                 findings += self._together(manuscript.text, doubtful)
                 doubtful = []
-            text = plain_lookalikes(manuscript.text[sentence.start : sentence.end])
-            found = self._judge(text, sentence.start)
+            written = manuscript.text[sentence.start : sentence.end]
+            text = plain_lookalikes(written)
+            found = self._judge(text, written, sentence.start)
             if found is not None:
                 findings.append(found)
             elif self._is_doubtful(text):
@@ -64,13 +65,13 @@ class UnsupportedLanguage:
             doubtful = []
         return findings + self._together(manuscript.text, doubtful)
 
-    def _judge(self, text: str, start: int) -> Finding | None:
+    def _judge(self, text: str, written: str, start: int) -> Finding | None:
         letters = [character for character in text if character.isalpha()]
         foreign = 0 if text.isascii() else sum(not is_latin(character) for character in letters)
         if foreign >= _MINIMUM_LETTERS:
             if foreign >= self._share * len(letters):
                 return _finding(Span(start, start + len(text)), _OTHER_LETTERS, foreign / len(letters))
-            for first, last in _clauses_in_other_letters(text):
+            for first, last in _clauses_in_other_letters(written):
                 return _finding(Span(start + first, start + last), _OTHER_LETTERS, foreign / len(letters))
         if self._identifier.is_foreign(text):
             return _finding(Span(start, start + len(text)), _OTHER_LANGUAGE, 0.8)

@@ -98,6 +98,22 @@ class LanguageRule(Strict):
     review_share: Score = 0.5
 
 
+class ProtectedTextRule(Strict):
+    """Passages of the texts that `assay policy texts` registered; verdict and quotation length are per text."""
+
+    enabled: bool = True
+
+
+class JudgeRule(Strict):
+    """A second opinion by a language model; `policy` is what it is told, the pack's guidance when empty."""
+
+    enabled: bool = True
+    policy: str = Field(default="", max_length=20_000)
+    verdict: Literal[Verdict.REVIEW, Verdict.BLOCK] = Verdict.REVIEW
+    on_failure: Literal["error", "review"] = "error"
+    max_passages: int = Field(default=500, ge=1, le=10_000)
+
+
 class RuleSettings(Strict):
     """All rules; a table that is absent means that the rule is off."""
 
@@ -108,6 +124,8 @@ class RuleSettings(Strict):
     personal_data: PersonalDataRule | None = None
     markup_injection: MarkupRule | None = None
     language: LanguageRule | None = None
+    protected_text: ProtectedTextRule | None = None
+    llm_judge: JudgeRule | None = None
 
     def is_empty(self) -> bool:
         """Say whether no rule is enabled."""

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
     from policies.assemble import Models
+    from policies.rules.llm_judge import Judge
     from policies.screen import Screener
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
@@ -158,7 +160,29 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(
+        toxicity=toxicity,
+        encoder=MiniLmEncoder(packaged=packaged),
+        texts=registered_texts(settings),
+        judge=build_judge(settings),
+    )
+
+
+def build_judge(settings: Settings) -> Judge | None:
+    """Build access to the language model that gives second opinions; None where no endpoint is set."""
+    if not settings.judge_url:
+        return None
+    from policies.adapters.llm_judge import ChatCompletionsJudge
+
+    return ChatCompletionsJudge(
+        url=settings.judge_url,
+        model=settings.judge_model,
+        kind=settings.judge_kind,
+        api_key=settings.judge_api_key.get_secret_value(),
+        timeout_seconds=settings.judge_timeout_seconds,
+        concurrency=settings.judge_concurrency,
+        allow_plain_http=settings.judge_allow_plain_http,
+    )
 
 
 def build_screener(settings: Settings) -> Screener:

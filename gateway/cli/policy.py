@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.terminal import Exit, console, print_json
+from gateway.cli.texts import texts
 
 PACK = click.argument("pack", required=False, type=click.Path(exists=True, path_type=Path))
 
@@ -93,3 +94,6 @@ def screen(context: click.Context, script: Path, as_json: bool) -> None:
             window.print(findings_table(text, document))
     codes = {"allow": Exit.DONE, "review": Exit.WAITING, "block": Exit.REFUSED}
     context.exit(codes[decision.verdict.value])
+
+
+policy.add_command(texts)

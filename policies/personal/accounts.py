@@ -44,7 +44,8 @@ _SECRETS = re.compile(
 )
 _NAMED_SECRET = re.compile(
     r"\b(?:password|passphrase|passcode|pass word|pin(?: code| number)?|api[ -]?key|secret key|access token|auth token|"
-    r"security code|cvv|cvc)(?:\s(?:for|to|of)(?:\s\w{1,20}){1,4})?(?:\s?[:=]\s?|\s(?:is|was|equals)\s?[:\"“'‘]{0,2}\s?)"
+    r"security code|cvv|cvc)(?:\s(?:for|to|of)(?:\s\w{1,20}){1,4})?"
+    r"(?:\s?[:=]\s?|\s(?:is|was|equals)\s?[:\"“'‘]{0,2}\s?)"
     r"[\"“'‘]?(?P<value>[^\s\"”'’,;]{3,200})", re.IGNORECASE,
 )  # fmt: skip
 _MINIMUM_SECRET = 4

@@ -25,7 +25,8 @@ _SPOKEN = re.compile(
 )  # fmt: skip
 _HAS_SIGN = re.compile(r"\s" + _SIGN + r"\s|\d|[_.+]", re.IGNORECASE)
 _PROVIDER = re.compile(
-    r"(?:g ?mail|google ?mail|hotmail|outlook|yahoo|icloud|proton ?mail|proton|aol|gmx|web|mail|fast ?mail|live|msn|zoho)\b",
+    r"(?:g ?mail|google ?mail|hotmail|outlook|yahoo|icloud|proton ?mail|proton|aol|gmx|web|mail|fast ?mail|live|msn|"
+    r"zoho)\b",
     re.IGNORECASE,
 )
 _CUE = re.compile(
@@ -37,7 +38,7 @@ _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-Fa-f]{0,4}:){2
 
 
 def emails(text: str) -> Iterator[Seen]:
-    """Yield addresses with "@", and spelled-out ones that cannot be mistaken for a place ("meet me at shop dot com")."""
+    """Yield addresses with "@", and spelled-out ones that are not just a place ("meet me at shop dot com")."""
     if "@" in text:
         for match in _WRITTEN.finditer(text):
             yield seen("email", match)

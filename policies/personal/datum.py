@@ -26,7 +26,7 @@ Recogniser = Callable[[str], Iterator[Seen]]
 
 
 def comparable(text: str) -> str:
-    """Return `text` lower case without spaces and punctuation other than "@" and "."; a number keeps its digits only."""
+    """Return `text` lower case without spaces and punctuation; an e-mail address keeps "@" and "."."""
     if "@" in text:
         return _NOT_COMPARABLE.sub("", text.lower())
     return re.sub(r"[\W_]", "", text.lower())

@@ -1,4 +1,4 @@
-"""Telephone numbers, judged by the numbering plans of the `phonenumbers` library (a port of Google's libphonenumber)."""
+"""Telephone numbers, judged by the numbering plans of `phonenumbers` (a port of Google's libphonenumber)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _CUE = re.compile(
     r"\b(?:(?:tele)?phone|tel|ph|mobile|cell|cellphone|whatsapp|fax|signal)\b"
     r"|\b(?:my|his|her|their|our|your|the|direct|private|home|work|contact|[\w]+['’]s) (?:\w+ )?(?:number|digits)\b"
     r"|\b(?:call|text|ring|dial|phone|message|reach|contact|buzz)(?:s|ed|ing)? "
-    r"(?:me|us|him|her|them|now|today|back|\w+ (?:on|at))\b|\b(?:call|text|ring|dial|reach (?:me|us|him|her|them))\W*\0",
+    r"(?:me|us|him|her|them|now|today|back|\w+ (?:on|at))\b"
+    r"|\b(?:call|text|ring|dial|reach (?:me|us|him|her|them))\W*\0",
     re.IGNORECASE,
 )
 _OTHER_NUMBER = re.compile(

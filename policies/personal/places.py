@@ -17,8 +17,9 @@ _NUMBER_WORD = (
 )
 _HOUSE = r"(?:\d{1,5}[A-Za-z]?|" + _NUMBER_WORD + r"(?: " + _NUMBER_WORD + r"){0,3})"
 _ENGLISH = re.compile(
-    r"(?<![\w$£€.,-])" + _HOUSE + r",? (?:(?:North|South|East|West|[NSEW]\.?) )?(?:(?:[A-Z][\w'’.-]{1,20}|\d{1,3}(?:st|nd|rd|th)) ){1,3}"
-    + _TYPE + r"(?!\w)(?:,? (?:[Aa]pt\.?|[Aa]partment|[Ff]lat|[Uu]nit|#) ?\w{1,5})?"
+    r"(?<![\w$£€.,-])" + _HOUSE + r",? (?:(?:North|South|East|West|[NSEW]\.?) )?"
+    r"(?:(?:[A-Z][\w'’.-]{1,20}|\d{1,3}(?:st|nd|rd|th)) ){1,3}" + _TYPE
+    + r"(?!\w)(?:,? (?:[Aa]pt\.?|[Aa]partment|[Ff]lat|[Uu]nit|#) ?\w{1,5})?"
     r"(?P<code>,? (?:[A-Z][\w.'’-]{1,20},? ){0,4}(?:[A-Z]{2},? \d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}))?"
 )  # fmt: skip
 _GERMAN = re.compile(
@@ -30,8 +31,8 @@ _FRENCH = re.compile(
     r"(?:[\w'’-]{1,25} ){0,5}?[\w'’-]{2,25}(?P<code>,? \d{5} [A-Z][\w-]{1,30})?(?!\w)"
 )
 _HOME = re.compile(
-    r"\b(?:lives?|lived|living|home|house|address|resides?|residing|flat|apartment|moved|moves|find (?:him|her|them|me|us)|"
-    r"staying|stays|come (?:to|over)|show up|door|doxx?\w*|parents|family)\b",
+    r"\b(?:lives?|lived|living|home|house|address|resides?|residing|flat|apartment|moved|moves|"
+    r"find (?:him|her|them|me|us)|staying|stays|come (?:to|over)|show up|door|doxx?\w*|parents|family)\b",
     re.IGNORECASE,
 )
 # Addresses that are institutions; nobody is found there who does not expect it.
@@ -55,10 +56,12 @@ _US_CODE_CUE = re.compile(
 )
 _NAME = re.compile(r"(?:^|[\s,;:(])[A-Z][a-z'’-]{1,20} (?:[A-Z]\. )?[A-Z][a-z'’-]{1,20}[,;: ]")
 _DECIMAL_DEGREES = re.compile(
-    r"(?<![\w.])[-+]?(?:[1-8]?\d|90)\.\d{4,10}°? ?[NS]?,? {0,2}[-+]?(?:1[0-7]\d|180|\d{1,2})\.\d{4,10}°? ?[EW]?(?!\w|\.\d)"
+    r"(?<![\w.])[-+]?(?:[1-8]?\d|90)\.\d{4,10}°? ?[NS]?,? {0,2}"
+    r"[-+]?(?:1[0-7]\d|180|\d{1,2})\.\d{4,10}°? ?[EW]?(?!\w|\.\d)"
 )
 _SEXAGESIMAL = re.compile(
-    r"(?<!\w)\d{1,2}° ?\d{1,2}['′’] ?\d{1,2}(?:\.\d{1,6})?[\"″”] ?[NS],? ?\d{1,3}° ?\d{1,2}['′’] ?\d{1,2}(?:\.\d{1,6})?[\"″”] ?[EW]"
+    r"(?<!\w)\d{1,2}° ?\d{1,2}['′’] ?\d{1,2}(?:\.\d{1,6})?[\"″”] ?[NS],? ?"
+    r"\d{1,3}° ?\d{1,2}['′’] ?\d{1,2}(?:\.\d{1,6})?[\"″”] ?[EW]"
 )
 
 

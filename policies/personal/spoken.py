@@ -110,40 +110,40 @@ def _runs(text: str) -> list[tuple[int, int, list[tuple[str, int]]]]:
 
 def _extend(run: _Run, match: re.Match[str]) -> bool:
     """Take the token into the run; False when it ends the run."""
-    token = match.group().lower()
+    word = match.group().lower()
     after_tens, run.after_tens = run.after_tens, False
-    if token in _UNITS:
-        if after_tens and token not in ("zero", "oh", "o"):  # "twenty one" is 21, not 201
+    if word in _UNITS:
+        if after_tens and word not in ("zero", "oh", "o"):  # "twenty one" is 21, not 201
             run.figures.pop()
             run.paused = False
-        run.add(_UNITS[token], match)
+        run.add(_UNITS[word], match)
         run.words += 1
-    elif token in _TEENS:
-        run.add(_TEENS[token], match)
+    elif word in _TEENS:
+        run.add(_TEENS[word], match)
         run.words += 1
-    elif token in _TENS:
-        run.add(_TENS[token] + "0", match)
+    elif word in _TENS:
+        run.add(_TENS[word] + "0", match)
         run.words += 1
         run.after_tens = True
-    elif token.isdecimal() and token.isascii():
-        run.add(token, match)
-        run.long_digits += len(token) > 1
-    elif token in _REPEATS:
-        run.repeat = _REPEATS[token]
-    elif token == "plus" or token == "+":
+    elif word.isdecimal() and word.isascii():
+        run.add(word, match)
+        run.long_digits += len(word) > 1
+    elif word in _REPEATS:
+        run.repeat = _REPEATS[word]
+    elif word in ("plus", "+"):
         if run.figures:
             return False
         run.add("+", match)
     elif not run.figures:
         return False
-    elif token in _ENDINGS:
-        run.add(_ENDINGS[token], match)
-    elif token in _POINTS:
+    elif word in _ENDINGS:
+        run.add(_ENDINGS[word], match)
+    elif word in _POINTS:
         run.add(".", match)
-    elif token in _PAUSES:
-        run.after_tens = after_tens and token == "-"
+    elif word in _PAUSES:
+        run.after_tens = after_tens and word == "-"
         run.paused = True
-    elif len(token) == 1 and match.group().isupper():  # "D E eight nine" of an account number
+    elif len(word) == 1 and match.group().isupper():  # "D E eight nine" of an account number
         run.add(match.group(), match)
     else:
         return False

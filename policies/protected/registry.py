@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from policies.decision import Verdict
-from policies.errors import InvalidPolicyError
+from policies.errors import InvalidPolicyError, ScreeningError
 from policies.protected.shingles import HASH_BYTES, SHINGLE_WORDS, Hashes, comparable_words, hash_shingles
 from policies.rule_settings import Strict
 
@@ -28,6 +28,7 @@ FORMAT = "assay-protected-texts/1"
 MINIMUM_QUOTE_WORDS = 8
 DEFAULT_QUOTE_WORDS = 30
 MAXIMUM_TEXTS = 100_000
+MAXIMUM_MATCHES = 5_000_000  # bounds the memory of one search to some hundred megabytes
 
 
 class _Header(Strict):
@@ -76,7 +77,7 @@ class TextRegistry:
             raise InvalidPolicyError(f"{source}: line 1 is no header of {FORMAT}; restore the file") from error
         if header.key != key_id(key):
             raise InvalidPolicyError(
-                f"{source}: was made with another key, so nothing in it could match; restore that key or add the texts again"
+                f"{source}: was made with another key, so nothing in it could match; restore that key, or add all again"
             )
         texts: list[ProtectedText] = []
         seen: set[str] = set()
@@ -192,25 +193,36 @@ class TextIndex:
         self._owners = owners[order]
 
     def search(self, text: str) -> tuple[list[tuple[int, int]], list[Passage]]:
-        """Return the places of the words of `text`, and every passage that is long enough to be more than a quotation."""
+        """Return the places of the words of `text`, and every passage that is longer than a quotation."""
         words = comparable_words(text)
         wanted = hash_shingles(words, key=self._key)
         left = np.searchsorted(self._hashes, wanted, side="left")
         right = np.searchsorted(self._hashes, wanted, side="right")
-        by_text: dict[int, list[int]] = {}
-        for at in np.flatnonzero(right > left).tolist():
-            for owner in self._owners[left[at] : right[at]].tolist():
-                by_text.setdefault(owner, []).append(at)
+        counts = right - left
+        total = int(counts.sum())
+        if total > MAXIMUM_MATCHES:
+            raise ScreeningError(
+                f"the script matches protected texts in {total} places, more than {MAXIMUM_MATCHES}; remove texts that "
+                "are registered many times over, or split the script"
+            )
+        at = np.repeat(np.arange(len(wanted)), counts)
+        first = np.repeat(left - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) if total else left[:0]
+        owners = self._owners[first + np.arange(total)]
+        order = np.lexsort((at, owners))
+        at, owners = at[order], owners[order]
+        edges = np.flatnonzero(np.diff(owners)) + 1
         places = [(word.start, word.end) for word in words]
         return places, [
-            Passage(owner, first, last, matched)
-            for owner, starts in by_text.items()
-            for first, last, matched in _runs(starts)
-            if matched > self.texts[owner].quote_words
+            Passage(owner, *run)
+            for owner, starts in zip(
+                owners[np.concatenate(([0], edges))].tolist() if total else (), np.split(at, edges), strict=False
+            )
+            for run in _runs(starts.tolist())
+            if run[2] > self.texts[owner].quote_words
         ]
 
 
-# So many foreign words between two matching sequences still belong to the passage: one changed word breaks five sequences.
+# So many other words between two matches still belong to the passage: one changed word breaks five sequences.
 _GAP_WORDS = 12
 _MINIMUM_SHARE = 0.5  # of a passage's words
 

@@ -28,7 +28,9 @@ _ALIKE = (
     ("ove", "uv"),
 )  # fmt: skip
 _SHORT = {"u": "you", "ur": "your", "r": "are", "n": "and", "ya": "you", "2": "to", "4": "for", "thru": "through"}
-_FIGURES = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
+_FIGURES = dict(
+    zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)
+)
 
 
 @dataclass(frozen=True, slots=True)

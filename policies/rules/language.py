@@ -15,7 +15,7 @@ from policies.views import ORIGINAL, Views
 
 _WORD = re.compile(r"[^\W\d_]+")
 _MINIMUM_LETTERS = 3
-# A foreign clause inside a supported sentence: from so many words on it is a sentence of its own, not a borrowed phrase.
+# A foreign clause of so many words inside a supported sentence is a sentence of its own, not a borrowed phrase.
 _CLAUSE_WORDS = 8
 _CLAUSE_WORDS_OTHER_LETTERS = 4
 _SHORT_WORDS = 8  # sentences up to this length are also read together with their neighbours

@@ -1,4 +1,4 @@
-"""Personal data that should not be spoken to strangers: recognised by form, check digits and context, sent to a person."""
+"""Personal data that should not be spoken to strangers: recognised by form, check digits and context."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from policies.decision import Finding
 from policies.personal.accounts import bank_accounts, cards, ibans, secrets, wallets
 from policies.personal.contact import emails, ip_addresses
 from policies.personal.datum import Recogniser, Seen, comparable
-from policies.personal.identity import dates_of_birth, documents, health, licence_plates, national_ids
+from policies.personal.health import health
+from policies.personal.identity import dates_of_birth, documents, licence_plates, national_ids
 from policies.personal.phones import PhoneNumbers
 from policies.personal.places import locations, postcodes, street_addresses
-from policies.personal.spoken import SPOKEN, read_numbers
+from policies.personal.spoken import read_numbers
 from policies.rule_settings import Datum, PersonalDataRule
 from policies.text import Manuscript
 from policies.views import View, Views
@@ -48,7 +49,7 @@ _EXPLANATIONS: dict[Datum, str] = {
     "location": "The text holds coordinates that are precise to a house; name the town instead.",
     "street_address": "The text says where somebody lives; name the town instead.",
     "postcode": "The text holds the postcode of somebody's home; name the town instead.",
-    "medical": "The text makes a statement about one person's health; make sure that it is public, or that they agreed.",
+    "medical": "The text makes a statement about one person's health; make sure that it is public or agreed to.",
 }
 _MINIMUM_SHARED_DIGITS = 7  # a national and an international form of one telephone number share at least these
 
@@ -112,6 +113,3 @@ class PersonalData:
             and (digits.endswith(known.lstrip("0")) or known.endswith(digits))
             for known in self._allowed_digits
         )
-
-
-__all__ = ["SPOKEN", "PersonalData"]

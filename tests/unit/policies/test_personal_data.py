@@ -179,7 +179,8 @@ def test_what_the_show_publishes_of_itself_is_allowed_in_every_form() -> None:
         "Call 020 7946 0018.",
         "Our number is oh two oh, seven nine four six, double oh one eight.",
     ):
-        assert kinds(text) and kinds(text, rule) == set(), text
+        assert kinds(text), text
+        assert kinds(text, rule) == set(), text
     assert kinds("Write to other@show.example or call 020 7946 0019.", rule) == {"email", "phone"}
 
 

@@ -121,10 +121,17 @@ class SecondOpinion:
 
 
 def _passages(views: Views) -> Iterator[tuple[Span, str, str]]:
-    """Yield (span, view, text) of each passage: the sentences of one segment, up to a bounded length."""
+    """Yield (span, view, text) of each passage: the sentences of one segment, up to a bounded length.
+
+    The labels of turns ("ANNA:") are no passages: nobody speaks them, and there is one for every turn.
+    """
+    speakers = {turn.speaker.casefold() for turn in views.manuscript.turns}
     start = end = -1
     segment = None
     for sentence in views.sentences:
+        written = views.manuscript.text[sentence.start : sentence.end]
+        if not sentence.spoken and written.strip("*_:[] ").casefold() in speakers:
+            continue
         if segment == sentence.segment and sentence.end - start <= _PASSAGE_CHARACTERS:
             end = sentence.end
             continue

@@ -68,7 +68,14 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
             raise InvalidPolicyError(
                 f"policy {policy.id!r} asks a judge, but none is configured; set ASSAY_JUDGE_URL and ASSAY_JUDGE_MODEL"
             )
-        rules.append(SecondOpinion(judge=models.judge, guidance=policy.guidance, settings=settings.llm_judge))
+        rules.append(
+            SecondOpinion(
+                judge=models.judge,
+                guidance=policy.guidance,
+                settings=settings.llm_judge,
+                categories=policy.categories,
+            )
+        )
     return tuple(rules)
 
 

@@ -77,7 +77,7 @@ class _Run:
         self.figures: list[tuple[str, int]] = []
         self.start = self.end = -1
         self.words = self.long_digits = 0
-        self.paused = self.letters = False
+        self.paused = self.stopped = self.in_words = False
         self.repeat = 1
         self.after_tens = False
 
@@ -87,7 +87,12 @@ class _Run:
         elif self.paused:
             self.figures.append((" ", match.start()))
         self.figures += [(character, match.start()) for character in figures * self.repeat]
-        self.end, self.paused, self.repeat = match.end(), False, 1
+        self.end, self.paused, self.stopped, self.repeat = match.end(), False, False, 1
+        self.in_words = match.group().isalpha()
+
+    def is_over(self, match: re.Match[str]) -> bool:
+        """Whether a full stop parts the run from a number that is written otherwise: "6-4. Ten, nine, eight"."""
+        return self.stopped and match.group().isalnum() and self.in_words != match.group().isalpha()
 
     def is_number(self) -> bool:
         digits = sum(character.isdigit() for character, _ in self.figures)
@@ -111,6 +116,8 @@ def _runs(text: str) -> list[tuple[int, int, list[tuple[str, int]]]]:
 def _extend(run: _Run, match: re.Match[str]) -> bool:
     """Take the token into the run; False when it ends the run."""
     word = match.group().lower()
+    if run.is_over(match):
+        return False
     after_tens, run.after_tens = run.after_tens, False
     if word in _UNITS:
         if after_tens and word not in ("zero", "oh", "o"):  # "twenty one" is 21, not 201
@@ -143,6 +150,7 @@ def _extend(run: _Run, match: re.Match[str]) -> bool:
     elif word in _PAUSES:
         run.after_tens = after_tens and word == "-"
         run.paused = True
+        run.stopped = run.stopped or word == "."
     elif len(word) == 1 and match.group().isupper():  # "D E eight nine" of an account number
         run.add(match.group(), match)
     else:

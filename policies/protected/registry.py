@@ -188,7 +188,7 @@ class TextIndex:
         listed = [text.hashes() for text in registry.texts]
         hashes = np.concatenate(listed) if listed else np.empty(0, dtype="<u8")
         owners = np.repeat(np.arange(len(listed), dtype=np.uint32), [len(one) for one in listed])
-        order = np.argsort(hashes, kind="stable")
+        order = np.argsort(hashes)
         self._hashes: Hashes = hashes[order]
         self._owners = owners[order]
 

@@ -6,12 +6,12 @@ cannot be had is an error, or a review where the policy says so; it is never tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from policies.decision import Finding, Span, Verdict
+from policies.decision import Finding, Guidance, Span, Verdict
 from policies.errors import ScreeningError
 from policies.rule_settings import JudgeRule
 from policies.text import Manuscript
@@ -62,10 +62,12 @@ class SecondOpinion:
 
     id = "llm_judge"
 
-    def __init__(self, *, judge: Judge, guidance: str, settings: JudgeRule) -> None:
+    def __init__(
+        self, *, judge: Judge, guidance: str, settings: JudgeRule, categories: Sequence[Guidance] = ()
+    ) -> None:
         self._judge = judge
         self._settings = settings
-        self._policy = settings.policy or guidance
+        self._policy = settings.policy or policy_text(guidance, categories)
         self.categories: tuple[str, ...] = tuple(sorted({*judge.categories, UNAVAILABLE}))
         self.models: tuple[tuple[str, str], ...] = (judge.model,)
 
@@ -118,6 +120,17 @@ class SecondOpinion:
             raise error
         explanation = f"The language model gave no usable opinion on this passage ({error})."
         return [Finding(self.id, UNAVAILABLE, Verdict.REVIEW, span, 1.0, explanation, ORIGINAL)]
+
+
+def policy_text(guidance: str, categories: Sequence[Guidance]) -> str:
+    """Return the pack's guidance for reviewers as one text: what a person reads is what the model reads."""
+    parts = [guidance.strip()]
+    for one in categories:
+        lines = [f"# {one.id}", one.goal, one.definition]
+        lines += [f"Allowed: {text}" for text in one.allow]
+        lines += [f"Against the policy: {text}" for text in one.refuse]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def _passages(views: Views) -> Iterator[tuple[Span, str, str]]:

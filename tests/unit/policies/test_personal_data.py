@@ -53,6 +53,8 @@ def kinds(text: str, rule: PersonalData = RULE) -> set[str]:
         ("Ring me on oh seven nine double one, one two three, four five six.", "phone"),
         ("Text her: four one five, five five five, twenty-six seventy-one.", "phone"),
         ("Here it comes: plus four four seven nine one one one two three four five six.", "phone"),
+        ("My number is five five five... oh one two three.", "phone"),
+        ("My number is five five five. Oh one two. Three nine eight.", "phone"),
         ("My number is 5 5 5 0 1 2 3 9 8 7.", "phone"),
         ("My number is ５５５-０１２３.", "phone"),
         # accounts
@@ -127,6 +129,7 @@ def test_personal_data_is_held_for_a_person(text: str, kind: str) -> None:
         "Pi is three point one four one five nine two six five three five eight nine.",
         "Ten, nine, eight, seven, six, five, four, three, two, one, lift off!",
         "One two three four five six seven eight nine ten, ready or not.",
+        "They won 6-4, 7-5. Ten, nine, eight, seven, six, five, four, three, two, one, lift off!",
         "The lottery numbers are four, eight, fifteen, sixteen, twenty three and forty two.",
         "In nineteen eighty four five hundred and six thousand people saw it.",
         "The population is 8804190 and the area 302.6 square miles.",

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from policies.assemble import Models
     from policies.policy import Policy
     from policies.rules.claim_matching import SentenceEncoder
+    from policies.rules.llm_judge import Judge
     from policies.screen import Screener
     from policies.spoken import SpokenCheck
     from policies.vectors import VectorCache
@@ -173,6 +175,25 @@ def build_models(settings: Settings) -> Models:
         toxicity=toxicity,
         encoder=MiniLmEncoder(packaged=packaged),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        texts=registered_texts(settings),
+        judge=build_judge(settings),
+    )
+
+
+def build_judge(settings: Settings) -> Judge | None:
+    """Build access to the language model that gives second opinions; None where no endpoint is set."""
+    if not settings.judge_url:
+        return None
+    from policies.adapters.llm_judge import ChatCompletionsJudge
+
+    return ChatCompletionsJudge(
+        url=settings.judge_url,
+        model=settings.judge_model,
+        kind=settings.judge_kind,
+        api_key=settings.judge_api_key.get_secret_value(),
+        timeout_seconds=settings.judge_timeout_seconds,
+        concurrency=settings.judge_concurrency,
+        allow_plain_http=settings.judge_allow_plain_http,
     )
 
 

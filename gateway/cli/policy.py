@@ -10,6 +10,7 @@ import click
 from gateway.cli.kb import kb
 from gateway.cli.policytrials import replay, shadow, test
 from gateway.cli.terminal import Exit, console, print_json
+from gateway.cli.texts import texts
 
 if TYPE_CHECKING:
     from policies.policy import Policy
@@ -191,5 +192,5 @@ def _cut(value: str | None) -> str:
     return value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
 
 
-for command in (test, replay, shadow):
+for command in (test, replay, shadow, texts):
     policy.add_command(command)

@@ -144,6 +144,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.memo import RememberedScores, RememberedVectors
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -158,7 +159,8 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    encoder = MiniLmEncoder(packaged=packaged)
+    return Models(toxicity=RememberedScores(toxicity), encoder=RememberedVectors(encoder))
 
 
 def build_screener(settings: Settings) -> Screener:

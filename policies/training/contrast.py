@@ -13,6 +13,7 @@ from policies.training.corpus import CLASSES, Example
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _DEVELOPMENT_SHARE = 0.15  # of the templates; the share of sentences differs a little
+_WEIGHT = 2.0  # contrast sentences are few and matter most
 _PREFIXES = (
     "Honestly, ",
     "Look, ",
@@ -49,7 +50,7 @@ def contrast_examples(folder: Path, slurs: Sequence[str], generator: random.Rand
             repeated = sorted(filled) * (1 if _SLOT.search(template) else 2)
             texts = {_misspell(_vary(sentence, generator), generator) for sentence in repeated}
             source, development = "contrast/" + family["name"], held_out(template)
-            examples += [Example(text, labels, 1.0, source, development) for text in sorted(texts)]
+            examples += [Example(text, labels, _WEIGHT, source, development) for text in sorted(texts)]
     return examples
 
 

@@ -21,7 +21,8 @@ from typing import Any
 CLASSES = ("toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit")
 NAN = math.nan
 _DEVELOPMENT_SHARE = 0.06
-_SURGE_SHARE = 0.2  # of the exam; the only small and clean mix
+_SURGE_SHARE = 0.4  # of the exam; the only small and clean mix
+_POST_WORDS = 55  # a longer post would be cut in training, perhaps before the words that its raters marked
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -82,6 +83,7 @@ def _example(text: str, labels: dict[str, float], source: str, *, default: float
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file, gzipped or not."""
     content = path.read_bytes()
     text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
     yield from csv.DictReader(io.StringIO(text, newline=""))
@@ -110,7 +112,8 @@ def _toxic_spans(path: Path) -> Iterator[Example]:
             labels["severe_toxicity"] = 0.0
         if share["obscene"] == 0:
             labels["sexual_explicit"] = 0.0
-        yield _example(text, labels, "toxic_spans")
+        if len(text.split()) <= _POST_WORDS:
+            yield _example(text, labels, "toxic_spans")
         yield from _marked_sentences(text, post["spans"], raters, labels)
 
 
@@ -123,8 +126,8 @@ def _marked_sentences(text: str, spans: list[list[int]], raters: int, labels: di
         begin = text.index(sentence, start)
         start = end = begin + len(sentence)
         touching = {span[3] for span in spans if span[0] < end and span[1] > begin}
-        if len(sentence.split()) < 4 or (number + len(sentences)) % 3 != 0:
-            continue  # one sentence in three is enough: posts are long and repeat themselves
+        if len(sentence.split()) < 4 or (number + len(sentences)) % 5 != 0:
+            continue  # one sentence in five is enough: posts are long and repeat themselves
         share = len(touching) / raters
         if touching:
             mine = {name: value for name, value in labels.items() if name in ("toxicity", "insult")}
@@ -155,14 +158,14 @@ def _edos(path: Path) -> Iterator[Example]:
             continue
         if row["sexist"] == "1":
             yield _example(row["text"], _EDOS_LABELS[row["vector"].split()[0].rstrip(".")], "edos")
-        else:
+        elif held_out(row["text"], share=0.35):
             # "Not sexist" says nothing about other abuse, so it is a weak zero for identity attacks only.
             yield _example(row["text"], {"identity_attack": 0.0}, "edos", weight=0.4)
 
 
 def _davidson(path: Path, generator: random.Random) -> Iterator[Example]:
     """Hate is kept whole, the rest sampled: its "offensive" class is biased against dialect."""
-    kept = {"hate": 1.0, "offensive": 0.12, "neither": 0.7}
+    kept = {"hate": 1.0, "offensive": 0.07, "neither": 0.4}
     for row in read_rows(path):
         if generator.random() >= kept[row["majority"]]:
             continue
@@ -205,7 +208,7 @@ def _surge(path: Path) -> Iterator[Example]:
 
 def _identity_templates(path: Path, generator: random.Random) -> Iterator[Example]:
     for row in read_rows(path):
-        if generator.random() < 0.03:
+        if generator.random() < 0.02:
             known = {"toxicity": 1.0} if row["toxic"] == "1" else {}
             yield _example(row["text"], known, "identity_templates", default=NAN if known else 0.0, weight=0.5)
 
@@ -215,7 +218,7 @@ def _plain_claims(folder: Path, generator: random.Random) -> Iterator[Example]:
     with gzip.open(folder / "creak.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     for row in rows:
-        if row["split"] == "train" and generator.random() < 0.3:
+        if row["split"] == "train" and generator.random() < 0.2:
             yield _example(row["claim"], {}, "creak", default=0.0)
     for name in ("scifact_claims.csv", "covid_rumours.csv"):
         for row in read_rows(folder / name):

@@ -47,7 +47,7 @@ def held_out_sets(data: Path, *, everything: Sequence[str] = ()) -> Labelled:
     sets["surge_toxicity"] = [
         (row["text"], row["toxic"] == "1")
         for row in read_rows(train / "surge_toxicity.csv")
-        if "surge_toxicity" in everything or held_out(row["text"], share=0.2)
+        if "surge_toxicity" in everything or held_out(row["text"], share=0.4)
     ]
     sets["davidson"] = [
         (row["text"], row["majority"] == "hate")

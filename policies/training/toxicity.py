@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
 from policies.adapters.packaged_encoder import PackagedEncoder
@@ -27,7 +29,7 @@ from policies.training.contrast import contrast_examples, join_pairs
 from policies.training.corpus import CLASSES, Example, read_corpus, slurs
 from policies.training.exam import held_out_sets, print_exam
 
-TOKENS = 80  # longest window in training; screening windows are sentences and pairs of them
+TOKENS = 64  # longest window in training; screening windows are sentences and pairs of them
 BATCH = 64
 FROZEN_LAYERS = 3  # of six
 LEARNING_RATE = 1.5e-4  # of the top layer; each layer below learns at LAYER_DECAY times the rate of the one above
@@ -36,8 +38,7 @@ HEAD_RATE = 1e-3
 WEIGHT_DECAY = 0.02
 SMOOTHING = 0.02  # labels are opinions: none is quite 0 or 1
 AVERAGING = 0.998  # share of the old average that each step keeps
-CONTRAST_COPIES = 2  # contrast sentences are few and matter most
-PAIRS = 5000
+PAIRS = 4000
 SEED = 20261125
 
 
@@ -45,39 +46,63 @@ SEED = 20261125
 class Batch:
     """Texts of similar length, padded to the longest."""
 
-    tokens: Tensor  # (texts, tokens) int64
-    mask: Tensor  # (texts, tokens) int64
+    hidden: Tensor  # (texts, tokens, 384) bfloat16, output of the frozen layers
+    mask: Tensor  # (texts, tokens) bool
     labels: Tensor  # (texts, classes) float32, NaN where unknown
     weights: Tensor  # (texts,) float32
 
 
 class Texts:
-    """Examples as token numbers, cut into batches."""
+    """Examples as output of the frozen layers, which is computed once, and cut into batches."""
 
-    def __init__(self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> None:
-        encoded = tokenizer([example.text for example in examples], truncation=True, max_length=TOKENS)
-        self._tokens: list[list[int]] = encoded["input_ids"]
+    def __init__(
+        self, examples: Sequence[Example], model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        tokens = tokenizer([example.text for example in examples], truncation=True, max_length=TOKENS)["input_ids"]
+        order = sorted(range(len(examples)), key=lambda index: len(tokens[index]))
+        self._hidden: list[Tensor] = [torch.empty(0)] * len(examples)
+        model.train(mode=False)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            for at in range(0, len(order), BATCH):
+                group = order[at : at + BATCH]
+                numbers = pad_sequence([torch.tensor(tokens[index]) for index in group], batch_first=True)
+                mask = pad_sequence([torch.ones(len(tokens[index]), dtype=torch.bool) for index in group], True)
+                hidden = run_layers(model, model.bert.embeddings(numbers), mask, range(FROZEN_LAYERS))
+                for index, row in zip(group, hidden, strict=True):
+                    self._hidden[index] = row[: len(tokens[index])].to(torch.bfloat16).clone()
         self._labels = torch.tensor([example.labels for example in examples], dtype=torch.float32)
         self._weights = torch.tensor([example.weight for example in examples], dtype=torch.float32)
 
     def batches(self, indices: Sequence[int], generator: random.Random | None) -> Iterator[Batch]:
         """Yield batches; with a generator in random order and with lengths a little mixed."""
-        order = sorted(indices, key=lambda i: len(self._tokens[i]) + (generator.random() * 6 if generator else 0.0))
+        order = sorted(indices, key=lambda i: len(self._hidden[i]) + (generator.random() * 6 if generator else 0.0))
         groups = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
         if generator:
             generator.shuffle(groups)
         for group in groups:
-            rows = [torch.tensor(self._tokens[index]) for index in group]
-            tokens = nn.utils.rnn.pad_sequence(rows, batch_first=True)  # the tokenizer pads with 0
-            mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+            rows = [self._hidden[index] for index in group]
+            mask = pad_sequence([torch.ones(len(row), dtype=torch.bool) for row in rows], batch_first=True)
             chosen = torch.tensor(group)
-            yield Batch(tokens, mask, self._labels[chosen], self._weights[chosen])
+            yield Batch(pad_sequence(rows, batch_first=True), mask, self._labels[chosen], self._weights[chosen])
+
+
+def run_layers(model: BertForSequenceClassification, hidden: Tensor, mask: Tensor, layers: range) -> Tensor:
+    """Return hidden states (texts, tokens, 384) after these layers of the encoder."""
+    bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * torch.finfo(torch.bfloat16).min
+    for number in layers:
+        result = model.bert.encoder.layer[number](hidden, bias)
+        hidden = result[0] if isinstance(result, tuple) else result
+    return hidden
 
 
 def forward(model: BertForSequenceClassification, batch: Batch) -> Tensor:
     """Return logits (texts, classes) float32, computed in bfloat16."""
+    if model.bert.pooler is None:
+        raise ValueError("the classifier needs an encoder with a pooler; build it with PackagedEncoder.classifier")
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits: Tensor = model(input_ids=batch.tokens, attention_mask=batch.mask).logits
+        upper = range(FROZEN_LAYERS, len(model.bert.encoder.layer))
+        hidden = run_layers(model, batch.hidden, batch.mask, upper)
+        logits: Tensor = model.classifier(model.dropout(model.bert.pooler(hidden)))
     return logits.float()
 
 
@@ -195,7 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train/, claims/, nli/ and lexicon/")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.safetensors")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--without", nargs="*", default=[], metavar="SOURCE", help="leave sources out, to be examined on them"
@@ -211,6 +236,8 @@ def main() -> None:
     contrast = contrast_examples(Path(__file__).with_name("contrast"), slurs(arguments.data), generator)
     pairs = join_pairs([example for example in contrast if not example.development], PAIRS, generator)
     examples += [*contrast, *pairs]
+    for source, count in Counter(example.source.partition("/")[0] for example in examples).items():
+        print(f"{source}: {count}")
     print(f"{len(examples)} examples, {len(contrast)} of them contrast sentences", flush=True)
 
     encoder = PackagedEncoder()
@@ -219,14 +246,11 @@ def main() -> None:
     model.set_attn_implementation("eager")
     for layer in model.bert.encoder.layer:
         layer.attention.self.dropout.p = 0.0  # drawing these numbers costs a tenth of the time and was not missed
-    texts = Texts(examples, encoder.tokenizer())
+    began = time.monotonic()
+    texts = Texts(examples, model, encoder.tokenizer())
+    print(f"frozen layers: {time.monotonic() - began:.0f} s", flush=True)
     development = [index for index, example in enumerate(examples) if example.development]
-    training = []
-    for index, example in enumerate(examples):
-        copies = (
-            CONTRAST_COPIES if example.source.startswith("contrast/") and example.source != "contrast/pair" else 1
-        )
-        training += [] if example.development else [index] * copies
+    training = [index for index, example in enumerate(examples) if not example.development]
     train(model, texts, training, development, epochs=arguments.epochs)
     temperatures = fold_temperature(model, texts, development)
     print("temperatures", dict(zip(CLASSES, temperatures, strict=True)), flush=True)

@@ -21,7 +21,7 @@ from typing import Any
 CLASSES = ("toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit")
 NAN = math.nan
 _DEVELOPMENT_SHARE = 0.06
-_SURGE_SHARE = 0.4  # of the exam; the only small and clean mix
+SURGE_SHARE = 0.4  # of the exam; the only small and clean mix
 _POST_WORDS = 55  # a longer post would be cut in training, perhaps before the words that its raters marked
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -198,7 +198,7 @@ def _convabuse(path: Path) -> Iterator[Example]:
 
 def _surge(path: Path) -> Iterator[Example]:
     for row in read_rows(path):
-        if held_out(row["text"], share=_SURGE_SHARE):
+        if held_out(row["text"], share=SURGE_SHARE):
             continue  # of the exam
         if row["toxic"] == "1":
             yield _example(row["text"], {"toxicity": 1.0}, "surge_toxicity")

@@ -8,8 +8,8 @@ which is the honest stand-in for an examination by somebody else.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,69 +18,97 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
-from policies.training.corpus import CLASSES, Example, held_out, read_posts, read_rows
+from policies.training.corpus import CLASSES, SURGE_SHARE, Example, held_out, read_posts, read_rows
 
 _RESAMPLES = 500
 _MANY_WORDS = re.compile(r"(?:\S+\s+){1,55}")  # a text is scored by its worst piece, as in screening
-Labelled = dict[str, tuple[list[str], NDArray[np.bool_]]]
+Score = Callable[[Sequence[str]], NDArray[np.float64]]
+"""Returns (texts, classes) probabilities."""
 
 
-def held_out_sets(data: Path, *, everything: Sequence[str] = ()) -> Labelled:
-    """Return set name to (texts, is abusive); sources named in `everything` were not trained on and come whole."""
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Texts, and which of them people called abusive."""
+
+    texts: list[str]
+    positive: NDArray[np.bool_]
+
+
+def held_out_sets(data: Path, *, split: str = "dev", whole: Sequence[str] = ()) -> dict[str, Labelled]:
+    """Return set name to texts that took no part in training.
+
+    `split` is "dev" for choosing and "test" for reporting; sources named in `whole` were left out and come whole.
+    """
     train = data / "train"
-    sets: dict[str, list[tuple[str, bool]]] = {}
-    sets["toxic_spans"] = [
-        (post["text"], 2 * post["votes"].get("not_toxic", 0) < post["raters"])
-        for post in read_posts(train / "toxic_spans.jsonl.gz")
-        if held_out(post["text"])
-    ]
-    split = ("train", "valid", "test") if "convabuse" in everything else ("valid", "test")
-    sets["convabuse"] = [
-        (row["user"], np.mean([int(vote) < 0 for vote in row["severity_votes"].split()]) > 0.5)
-        for row in read_rows(train / "convabuse.csv.gz")
-        if row["split"] in split and row["user"].strip()
-    ]
-    split = ("train", "dev", "test") if "edos" in everything else ("dev",)
-    sets["edos"] = [
-        (row["text"], row["sexist"] == "1") for row in read_rows(train / "edos.csv.gz") if row["split"] in split
-    ][:2000]
-    sets["surge_toxicity"] = [
-        (row["text"], row["toxic"] == "1")
-        for row in read_rows(train / "surge_toxicity.csv")
-        if "surge_toxicity" in everything or held_out(row["text"], share=0.4)
-    ]
-    sets["davidson"] = [
-        (row["text"], row["majority"] == "hate")
-        for row in read_rows(train / "davidson.csv.gz")
-        if ("davidson" in everything or held_out(row["text"], share=0.06)) and row["majority"] != "offensive"
-    ]
-    return {name: ([text for text, _ in rows], np.array([label for _, label in rows])) for name, rows in sets.items()}
+    test = split == "test"
+
+    def wanted(source: str, own: str, official: str) -> bool:
+        return source in whole or own == official
+
+    rows = {
+        "toxic_spans": [
+            (post["text"], 2 * post["votes"].get("not_toxic", 0) < post["raters"])
+            for post in read_posts(train / "toxic_spans.jsonl.gz")
+            if ("test" in post["semeval"] if test else held_out(post["text"]) and "test" not in post["semeval"])
+        ],
+        "convabuse": [
+            (row["user"], bool(np.mean([int(vote) < 0 for vote in row["severity_votes"].split()]) > 0.5))
+            for row in read_rows(train / "convabuse.csv.gz")
+            if wanted("convabuse", row["split"], "test" if test else "valid") and row["user"].strip()
+        ],
+        "edos": [
+            (row["text"], row["sexist"] == "1")
+            for row in read_rows(train / "edos.csv.gz")
+            if wanted("edos", row["split"], split)
+        ][:2000],
+        "surge_toxicity": [
+            (row["text"], row["toxic"] == "1")
+            for row in read_rows(train / "surge_toxicity.csv")
+            if "surge_toxicity" in whole or held_out(row["text"], share=SURGE_SHARE)
+        ],
+    }
+    return {
+        name: Labelled([text for text, _ in listed], np.array([label for _, label in listed]))
+        for name, listed in rows.items()
+    }
 
 
-def print_exam(
-    model: BertForSequenceClassification,
-    tokenizer: PreTrainedTokenizerFast,
-    sets: Labelled,
-    contrast: Sequence[Example],
-) -> None:
-    """Print average precision and AUC per set and pooled, and the families of held-out contrast templates."""
+def print_exam(score: Score, sets: Mapping[str, Labelled], development: Sequence[Example]) -> None:
+    """Print average precision and AUC per set and pooled, thresholds, and families of held-out contrast templates."""
     pooled: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
-    for name, (texts, positive) in sets.items():
-        worst = score_texts(model, tokenizer, texts).max(axis=1)
-        pooled.append((worst, positive))
-        _print_ranking(name, worst, positive)
+    for name, rows in sets.items():
+        worst = score(rows.texts).max(axis=1)
+        pooled.append((worst, rows.positive))
+        _print_ranking(name, worst, rows.positive)
     _print_ranking("pooled", np.concatenate([p[0] for p in pooled]), np.concatenate([p[1] for p in pooled]))
-    families: dict[str, list[Example]] = defaultdict(list)
-    for example in contrast:
-        if example.development:
-            families[example.source].append(example)
-    for source, examples in sorted(families.items()):
-        scores = score_texts(model, tokenizer, [example.text for example in examples])
+    scores, labels = score([example.text for example in development]), np.array([e.labels for e in development])
+    _print_thresholds(scores, labels)
+    sources = np.array([example.source for example in development])
+    for source in sorted({name for name in sources if name.startswith("contrast/")}):
+        chosen = sources == source
         means = " ".join(
-            f"{name} {scores[:, column].mean():.2f}/{examples[0].labels[column]:.2f}"
+            f"{name} {scores[chosen, column].mean():.2f}/{labels[chosen, column][0]:.2f}"
             for column, name in enumerate(CLASSES)
         )
-        print(f"{source} (n = {len(examples)}) mean/label: {means}", flush=True)
+        print(f"{source} (n = {chosen.sum()}) mean/label: {means}", flush=True)
+
+
+def _print_thresholds(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> None:
+    """Print what each threshold finds and costs; "harmless" are texts for which every known label is below 0.2."""
+    harmless = np.nan_to_num(labels, nan=1.0).max(axis=1) < 0.2
+    for column, name in enumerate(CLASSES):
+        known = ~np.isnan(labels[:, column])
+        positive = labels[:, column] >= 0.5
+        parts = []
+        for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95):
+            flagged = scores[:, column] >= threshold
+            right = (flagged & positive)[known].sum()
+            parts.append(
+                f"{threshold}: precision {right / max(1, flagged[known].sum()):.2f}"
+                f" recall {right / max(1, positive[known].sum()):.2f}"
+                f" harmless {100 * (flagged & harmless).sum() / max(1, harmless.sum()):.1f} %"
+            )
+        print(f"{name} (n = {known.sum()}, positive {positive[known].sum()}) " + "; ".join(parts), flush=True)
 
 
 def score_texts(

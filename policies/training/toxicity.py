@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 from policies.adapters.packaged_encoder import PackagedEncoder
 from policies.training.contrast import contrast_examples, join_pairs
 from policies.training.corpus import CLASSES, Example, read_corpus, slurs
-from policies.training.exam import held_out_sets, print_exam
+from policies.training.exam import held_out_sets, print_exam, score_texts
 
 TOKENS = 64  # longest window in training; screening windows are sentences and pairs of them
 BATCH = 64
@@ -257,7 +258,11 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     save_file(shipped_state(model), arguments.out / "model.safetensors")
     print(f"wrote {arguments.out / 'model.safetensors'}", flush=True)
-    print_exam(model, encoder.tokenizer(), held_out_sets(arguments.data, everything=arguments.without), contrast)
+    print_exam(
+        partial(score_texts, model, encoder.tokenizer()),
+        held_out_sets(arguments.data, whole=arguments.without),
+        [examples[index] for index in development],
+    )
 
 
 if __name__ == "__main__":

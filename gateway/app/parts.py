@@ -156,6 +156,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.memo import RememberedScores, RememberedVectors
     from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
@@ -172,8 +173,8 @@ def build_models(settings: Settings) -> Models:
             name="detoxify-original",
         )
     return Models(
-        toxicity=toxicity,
-        encoder=MiniLmEncoder(packaged=packaged),
+        toxicity=RememberedScores(toxicity),
+        encoder=RememberedVectors(MiniLmEncoder(packaged=packaged)),
         vectors=VectorCache(folder=settings.home / VECTORS),
         texts=registered_texts(settings),
         judge=build_judge(settings),

@@ -5,6 +5,7 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
@@ -22,6 +24,8 @@ ALIKE_BURST = 30  # different files with nearly the same sound that may be check
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
 VECTORS = Path("models") / "vectors"  # below the home folder: vectors of claims, which only save time
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from policies.assemble import Models
     from policies.policy import Policy
     from policies.rules.claim_matching import SentenceEncoder
+    from policies.rules.llm_judge import Judge
     from policies.screen import Screener
     from policies.spoken import SpokenCheck
     from policies.vectors import VectorCache
@@ -170,6 +175,25 @@ def build_models(settings: Settings) -> Models:
         toxicity=toxicity,
         encoder=MiniLmEncoder(packaged=packaged),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        texts=registered_texts(settings),
+        judge=build_judge(settings),
+    )
+
+
+def build_judge(settings: Settings) -> Judge | None:
+    """Build access to the language model that gives second opinions; None where no endpoint is set."""
+    if not settings.judge_url:
+        return None
+    from policies.adapters.llm_judge import ChatCompletionsJudge
+
+    return ChatCompletionsJudge(
+        url=settings.judge_url,
+        model=settings.judge_model,
+        kind=settings.judge_kind,
+        api_key=settings.judge_api_key.get_secret_value(),
+        timeout_seconds=settings.judge_timeout_seconds,
+        concurrency=settings.judge_concurrency,
+        allow_plain_http=settings.judge_allow_plain_http,
     )
 
 
@@ -239,6 +263,7 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
     Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
     """
     from policies.errors import InvalidPolicyError
+    from policies.pack_checks import remarks
     from policies.policy import Policy, Status
 
     wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
@@ -250,6 +275,8 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
                 f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
                 f"{role}; try it with `assay policy check --for live` and edit its status"
             )
+        for remark in remarks(policy, today=utc_now().date()):
+            logger.warning("policy %s %s: %s", policy.id, policy.version, remark)
     if len({policy.digest for policy in packs}) != len(packs):
         raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
     live, *shadows = assemble_screeners(settings, packs)
@@ -353,8 +380,12 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
+    from gateway import shadow
+
     toolchain.blobs.sweep()
     engine.start(build_pipeline(toolchain, progress=progress))
+    for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
+        engine.enqueue(episode_id)
 
 
 def build_verifier(

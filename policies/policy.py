@@ -155,6 +155,14 @@ class Policy:
         return next((one for one in self.category_guidance if category in one.categories), None)
 
 
+def knowledge_file(path: Path) -> Path:
+    """Return where the pack at `path` keeps its knowledge base; raises as `Policy.load` does for `policy.toml`."""
+    file = path if path.suffix == ".toml" else path / PACK_FILE
+    document = validated(PackDocument, read_toml(file.parent, file.name))
+    read_bytes(file.parent, document.knowledge_base, key="knowledge_base", limit=MAX_KNOWLEDGE_BYTES)
+    return file.with_name(document.knowledge_base)
+
+
 def _rule_problems(document: PackDocument, file: TomlFile) -> list[Problem]:
     """Return what is wrong with the rules as a whole, and with their settings per language."""
     if document.rules.is_empty():

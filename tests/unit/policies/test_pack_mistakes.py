@@ -43,6 +43,8 @@ def test_the_small_pack_is_right(tmp_path: Path) -> None:
         ("[rules.personal_data]", "[rules.lexicon.languages.de]\nenabled = false\n[rules.personal_data]", "line 15: rules.lexicon.languages.de.enabled: cannot differ by language"),
         ("blimey,profanity,review\n", "blimey,profanity,review\nBlimey,slur,block\n", "lexicon.csv: line 3: 'Blimey' leads to block here and to review on line 2"),
         ("blimey,profanity,review\n", 'blimey,profanity,review\n"dash\ndot",slur,bloc\n', "lexicon.csv: line 4: verdict 'bloc'"),
+        ('"harm": "low"', '"harm": "enormous"', "claims.json: line 1: record moon-cheese: harm: "),
+        ('["The Moon is rock."]\n}]', '["The Moon is rock."]\n},\n"a string"]', "claims.json: line 7: record number 1: the record: "),
         ("scoundrel,slur,block", "scoundrel,slur,block\nscoundrel,slur,block", "lexicon.csv: line 4: 'scoundrel' is on line 3 too"),
         ('expect = ["block"]', 'expect = ["allow"]', "golden.toml: line 8: must_catch.0.expect: what must be caught may not expect allow"),
         ('text = "It stays dry until the evening."', 'text = "You scoundrel."', "golden.toml: line 5: must_catch.0: has the same text as 'calm: weather'"),

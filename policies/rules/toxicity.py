@@ -82,6 +82,7 @@ class Toxicity:
         self._model = model
         self._settings = settings
         self.categories = tuple(sorted({*settings.review, *settings.block}))
+        self.verdicts = tuple(Verdict) if settings.block else (Verdict.ALLOW, Verdict.REVIEW)
         self.models = model.models
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:

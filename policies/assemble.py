@@ -92,14 +92,16 @@ def build_screener(policy: Policy, *, models: Models) -> Screener:
     Raises `InvalidPolicyError` when the pack contradicts itself or what its models know.
     """
     rules = build_rules(policy, models=models)
-    if problems := contradictions(policy, rules, models=_used(policy, models)):
-        raise InvalidPolicyError.listing(problems)
+    variants: list[Rule] = []
     by_language = {}
     for language in policy.languages:
         if (changed := policy.in_language(language)) is not None:
             # Rules without settings of their own for this language are shared: some hold large indexes.
             replaced = {rule.id: rule for rule in build_rules(changed, models=models)}
+            variants += replaced.values()
             by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
+    if problems := contradictions(policy, (*rules, *variants), models=_used(policy, models)):
+        raise InvalidPolicyError.listing(problems)
     return Screener(policy=policy, rules=rules, by_language=by_language)
 
 

@@ -106,6 +106,7 @@ class Toxicity:
         )
         self._width = settings.window_sentences
         self.categories = tuple(sorted({*settings.review, *settings.block}))
+        self.verdicts = tuple(Verdict) if settings.block else (Verdict.ALLOW, Verdict.REVIEW)
         self.models = model.models
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:

@@ -18,6 +18,7 @@ from policies.rules.personal_data import PersonalData
 from policies.rules.protected_text import ProtectedPassages
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
+from policies.vectors import VectorCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
     texts: TextRegistry | None = None
     judge: Judge | None = None
 
@@ -55,7 +57,12 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
         if models.encoder is None:
             raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
         rules.append(
-            Misinformation(knowledge=policy.knowledge, encoder=models.encoder, settings=settings.misinformation)
+            Misinformation(
+                knowledge=policy.knowledge,
+                encoder=models.encoder,
+                settings=settings.misinformation,
+                vectors=models.vectors,
+            )
         )
     if settings.protected_text and settings.protected_text.enabled:
         if models.texts is None:
@@ -73,7 +80,7 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
                 judge=models.judge,
                 guidance=policy.guidance,
                 settings=settings.llm_judge,
-                categories=policy.categories,
+                categories=policy.category_guidance,
             )
         )
     return tuple(rules)

@@ -3,6 +3,7 @@
 from gateway.app.parts import (
     assemble_screeners,
     build_blobs,
+    build_claim_encoder,
     build_credentials_reader,
     build_engine,
     build_log,
@@ -31,6 +32,7 @@ __all__ = [
     "assemble_screeners",
     "build_backend",
     "build_blobs",
+    "build_claim_encoder",
     "build_credentials_reader",
     "build_engine",
     "build_log",

@@ -5,7 +5,8 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +23,10 @@ from gateway.modelfiles import find_model
 ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
+VECTORS = Path("models") / "vectors"  # below the home folder: vectors of claims, which only save time
+
+logger = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
@@ -33,9 +38,11 @@ if TYPE_CHECKING:
     from gateway.verify import Verifier
     from policies.assemble import Models
     from policies.policy import Policy
+    from policies.rules.claim_matching import SentenceEncoder
     from policies.rules.llm_judge import Judge
     from policies.screen import Screener
     from policies.spoken import SpokenCheck
+    from policies.vectors import VectorCache
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.manifest import SoftBindingAlgorithm
@@ -149,6 +156,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -166,6 +174,7 @@ def build_models(settings: Settings) -> Models:
     return Models(
         toxicity=toxicity,
         encoder=MiniLmEncoder(packaged=packaged),
+        vectors=VectorCache(folder=settings.home / VECTORS),
         texts=registered_texts(settings),
         judge=build_judge(settings),
     )
@@ -186,6 +195,21 @@ def build_judge(settings: Settings) -> Judge | None:
         concurrency=settings.judge_concurrency,
         allow_plain_http=settings.judge_allow_plain_http,
     )
+
+
+def build_claim_encoder(
+    settings: Settings, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[SentenceEncoder, VectorCache]:
+    """Load the encoder of claims and open its stored vectors; `progress` is told (done, all) while it encodes."""
+    import torch
+
+    from policies.adapters.minilm import MiniLmEncoder
+    from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.vectors import VectorCache
+
+    torch.set_num_threads(settings.torch_threads)
+    vectors = VectorCache(folder=settings.home / VECTORS, progress=progress)
+    return MiniLmEncoder(packaged=PackagedEncoder()), vectors
 
 
 def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:
@@ -239,6 +263,7 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
     Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
     """
     from policies.errors import InvalidPolicyError
+    from policies.pack_checks import remarks
     from policies.policy import Policy, Status
 
     wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
@@ -250,6 +275,8 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
                 f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
                 f"{role}; try it with `assay policy check --for live` and edit its status"
             )
+        for remark in remarks(policy, today=utc_now().date()):
+            logger.warning("policy %s %s: %s", policy.id, policy.version, remark)
     if len({policy.digest for policy in packs}) != len(packs):
         raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
     live, *shadows = assemble_screeners(settings, packs)
@@ -353,8 +380,12 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
+    from gateway import shadow
+
     toolchain.blobs.sweep()
     engine.start(build_pipeline(toolchain, progress=progress))
+    for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
+        engine.enqueue(episode_id)
 
 
 def build_verifier(

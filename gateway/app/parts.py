@@ -156,6 +156,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.language_identifier import LanguageModel
     from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
@@ -175,6 +176,7 @@ def build_models(settings: Settings) -> Models:
         toxicity=toxicity,
         encoder=MiniLmEncoder(packaged=packaged),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        language=LanguageModel(),
         texts=registered_texts(settings),
         judge=build_judge(settings),
     )

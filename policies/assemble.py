@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import InvalidPolicyError
+from policies.language_identifier import LanguageModel
 from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
 from policies.protected.registry import TextRegistry
@@ -28,6 +29,7 @@ class Models:
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
+    language: LanguageModel | None = None  # the rule loads its own where there is none to share
     texts: TextRegistry | None = None
     judge: Judge | None = None
 
@@ -42,7 +44,7 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
     if settings.markup_injection and settings.markup_injection.enabled:
         rules.append(MarkupInjection(settings=settings.markup_injection))
     if settings.language and settings.language.enabled:
-        rules.append(UnsupportedLanguage(languages=policy.languages, settings=settings.language))
+        rules.append(UnsupportedLanguage(languages=policy.languages, settings=settings.language, model=models.language))
     if settings.lexicon and settings.lexicon.enabled:
         rules.append(ListedWords(lexicon=policy.lexicon, settings=settings.lexicon))
     if settings.sensitive and settings.sensitive.enabled:

@@ -156,6 +156,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.language_identifier import LanguageModel
     from policies.memo import RememberedScores, RememberedVectors
     from policies.vectors import VectorCache
 
@@ -176,6 +177,7 @@ def build_models(settings: Settings) -> Models:
         toxicity=RememberedScores(toxicity),
         encoder=RememberedVectors(MiniLmEncoder(packaged=packaged)),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        language=LanguageModel(),
         texts=registered_texts(settings),
         judge=build_judge(settings),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import InvalidPolicyError
+from policies.homophones import Pronunciations
 from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
 from policies.rules.claim_matching import SentenceEncoder
@@ -23,6 +24,7 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    pronunciations: Pronunciations | None = None
 
 
 def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
@@ -69,7 +71,7 @@ def build_screener(policy: Policy, *, models: Models) -> Screener:
             # Rules without settings of their own for this language are shared: some hold large indexes.
             replaced = {rule.id: rule for rule in build_rules(changed, models=models)}
             by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
-    return Screener(policy=policy, rules=rules, by_language=by_language)
+    return Screener(policy=policy, rules=rules, by_language=by_language, pronunciations=models.pronunciations)
 
 
 def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:

@@ -136,8 +136,8 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
     elif key in _ORDINALS and key != "second":
         yield _number(str(_ORDINALS[key]), first, last)
     elif any(character.isdigit() for character in key):  # "BA249", "H1N1"
-        for part in _ALPHANUMERIC.finditer(key):
-            yield SpokenWord(part.group(), first, last, number=part.group().isdigit())
+        for run in _ALPHANUMERIC.findall(key):
+            yield SpokenWord(run, first, last, number=run.isdigit())
     else:
         for part in _SHORT.get(key, key).split():
             yield SpokenWord(_one_spelling(part), first, last, name=name, negation=negation)

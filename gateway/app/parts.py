@@ -144,6 +144,7 @@ def build_models(settings: Settings) -> Models:
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.hibari_dictionary import HibariDictionary
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
@@ -161,7 +162,7 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged), pronunciations=HibariDictionary())
 
 
 def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:

@@ -1,4 +1,4 @@
-"""Strange spellings are read as a listener would hear them; ordinary words, names and other languages are left alone."""
+"""Strange spellings are read as a listener would hear them; ordinary words and names are left alone."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ class Asks:
     id, categories, models = "asks", ("asked",), ()
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
-        return [
-            Finding(
-                self.id, "asked", Verdict.BLOCK, view.span(view.text.index("kill yourself"), len(view.text) - 1), 1.0, "."
-            )
-            for view in views.all
-            if "kill yourself" in view.text
-        ]  # fmt: skip
+        found = []
+        for view in views.all:
+            at = view.text.find("kill yourself")
+            if at >= 0:
+                span = view.span(at, at + len("kill yourself"))
+                found.append(Finding(self.id, "asked", Verdict.BLOCK, span, 1.0, "Forbidden.", view.name))
+        return found
 
 
 def test_what_is_only_guessed_is_a_review_and_what_is_written_stays_a_block(dictionary: HibariDictionary) -> None:

@@ -139,8 +139,8 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
         for run in _ALPHANUMERIC.findall(key):
             yield SpokenWord(run, first, last, number=run.isdigit())
     else:
-        for part in _SHORT.get(key, key).split():
-            yield SpokenWord(_one_spelling(part), first, last, name=name, negation=negation)
+        for spelled in _SHORT.get(key, key).split():
+            yield SpokenWord(_one_spelling(spelled), first, last, name=name, negation=negation)
 
 
 def _one_spelling(key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import InvalidPolicyError
+from policies.homophones import Pronunciations
 from policies.language_identifier import LanguageModel
 from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
@@ -28,6 +29,7 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    pronunciations: Pronunciations | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
     language: LanguageModel | None = None  # the rule loads its own where there is none to share
     texts: TextRegistry | None = None
@@ -104,7 +106,7 @@ def build_screener(policy: Policy, *, models: Models) -> Screener:
             by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
     if problems := contradictions(policy, (*rules, *variants), models=_used(policy, models)):
         raise InvalidPolicyError.listing(problems)
-    return Screener(policy=policy, rules=rules, by_language=by_language)
+    return Screener(policy=policy, rules=rules, by_language=by_language, pronunciations=models.pronunciations)
 
 
 def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:

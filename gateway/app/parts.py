@@ -153,6 +153,7 @@ def build_models(settings: Settings) -> Models:
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.hibari_dictionary import HibariDictionary
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
@@ -176,6 +177,7 @@ def build_models(settings: Settings) -> Models:
     return Models(
         toxicity=RememberedScores(toxicity),
         encoder=RememberedVectors(MiniLmEncoder(packaged=packaged)),
+        pronunciations=HibariDictionary(),
         vectors=VectorCache(folder=settings.home / VECTORS),
         language=LanguageModel(),
         texts=registered_texts(settings),

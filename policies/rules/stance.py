@@ -6,9 +6,10 @@ deliberately few; what they cannot decide is `UNSURE`, which leads to a person.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from policies.rules import stance_cues as cues
 from policies.rules.negation import is_negated
@@ -22,6 +23,33 @@ class Stance(StrEnum):
     ATTRIBUTE = "attribute"  # says that somebody says it
     QUESTION = "question"  # asks whether it is so
     UNSURE = "unsure"  # the cues contradict each other
+
+
+# What the entailment model tells apart, in the order of its outputs; the last one means that the match was wrong.
+LABELS = ("assert", "debunk", "attribute", "question", "unrelated")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence with the words around it, and the claim whose stance is asked."""
+
+    claim: str
+    sentence: str
+    before: str  # up to two sentences heard before, in order
+    after: str  # up to two sentences heard after, in order
+
+
+class StanceModel(Protocol):
+    """Reads claim and passage together; safe to call concurrently, deterministic, never on the network."""
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """(model id, "sha256:<hex>") of everything it loaded."""
+        ...
+
+    def stances(self, passages: Sequence[Passage]) -> Sequence[Mapping[str, float]]:
+        """Return for each passage the probability (0..1) of every name in `LABELS`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

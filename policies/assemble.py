@@ -14,6 +14,7 @@ from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
+from policies.vectors import VectorCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
 
 
 def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
@@ -49,7 +51,12 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
         if models.encoder is None:
             raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
         rules.append(
-            Misinformation(knowledge=policy.knowledge, encoder=models.encoder, settings=settings.misinformation)
+            Misinformation(
+                knowledge=policy.knowledge,
+                encoder=models.encoder,
+                settings=settings.misinformation,
+                vectors=models.vectors,
+            )
         )
     return tuple(rules)
 

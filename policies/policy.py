@@ -113,6 +113,12 @@ class Policy:
         )
 
 
+def knowledge_file(path: Path) -> Path:
+    """Return where the pack at `path` keeps its knowledge base; raises as `Policy.load` does for `policy.toml`."""
+    file = path if path.suffix == ".toml" else path / PACK_FILE
+    return file.with_name(_read(file).knowledge_base)
+
+
 def _read(file: Path) -> PackDocument:
     try:
         parsed: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))

@@ -8,8 +8,9 @@ from policies.decision import Decision, Finding, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
 from policies.policy import Coverage, Policy, Rule
 from policies.respelling import Vocabulary
+from policies.scores import Examination, Scoring, SentenceScores, sentence_scores
 from policies.text import Manuscript
-from policies.views import build_views
+from policies.views import Views, build_views
 
 # A day of speech; a longer text is no script. Bounds the time of one screening.
 MAX_CHARACTERS = 1_000_000
@@ -56,12 +57,55 @@ class Screener:
         Raises `ScreeningError` when any rule cannot run or the text is longer than `MAX_CHARACTERS`: a shorter list of
         findings is never returned as if it were complete.
         """
+        return self._decide(manuscript, self._read(manuscript))
+
+    def examine(self, manuscript: Manuscript) -> Examination:
+        """Return the decision together with the models' scores of every sentence; raises as `screen` does."""
+        views = self._read(manuscript)
+        decision = self._decide(manuscript, views)  # first, because it also refuses what cannot be judged
+        (scored,) = self._scored([views])
+        return Examination(decision, scored)
+
+    def examine_all(self, manuscripts: Sequence[Manuscript]) -> list[Examination | ScreeningError]:
+        """Examine many texts together, which is faster than one by one; one that cannot be judged yields its error."""
+        read: list[Views | ScreeningError] = []
+        for manuscript in manuscripts:
+            try:
+                read.append(self._read(manuscript))
+            except ScreeningError as error:
+                read.append(error)
+        # All sentences are scored at once; the rules then find their scores where the model remembers them.
+        scored = iter(self._scored([views for views in read if isinstance(views, Views)]))
+        examined: list[Examination | ScreeningError] = []
+        for manuscript, views in zip(manuscripts, read, strict=True):
+            if isinstance(views, ScreeningError):
+                examined.append(views)
+                continue
+            sentences = next(scored)
+            try:
+                examined.append(Examination(self._decide(manuscript, views), sentences))
+            except ScreeningError as error:
+                examined.append(error)
+        return examined
+
+    def _scored(self, views: Sequence[Views]) -> list[tuple[SentenceScores, ...]]:
+        rules = [rule for rule in self._rules if isinstance(rule, Scoring)]
+        try:
+            return sentence_scores(rules, views)
+        except Exception as error:
+            raise ScreeningError(
+                f"a model could not score these sentences ({type(error).__name__}); repair it and screen again"
+            ) from error
+
+    def _read(self, manuscript: Manuscript) -> Views:
         if len(manuscript.text) > MAX_CHARACTERS:
             raise ScreeningError(
                 f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
             )
         _refuse_impossible_text(manuscript)
-        views = build_views(manuscript, vocabulary=self._vocabulary)
+        return build_views(manuscript, vocabulary=self._vocabulary)
+
+    def _decide(self, manuscript: Manuscript, views: Views) -> Decision:
         findings: list[Finding] = []
         for rule in self._rules:
             try:

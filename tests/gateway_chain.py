@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,9 @@ from gateway.submissions import Submission
 from gateway.toolchain import Toolchain
 from policies.decision import Decision, Finding, Span, Verdict
 from policies.errors import ScreeningError
+from policies.policy import DEFAULT_PACK, Policy
+from policies.scores import Examination, SentenceScores
+from policies.sentences import split_sentences
 from policies.text import Manuscript
 from synth.audio import ChapterMark, Cue, SignedClip
 from synth.errors import ReadBackError
@@ -59,6 +62,23 @@ class QuietVoice:
 
 class WordScreener:
     """Says what the script asks it to say: "please block", "please review", "please break"."""
+
+    policy = Policy.load(DEFAULT_PACK)  # for its id, version and languages; its rules are not run
+
+    def examine(self, manuscript: Manuscript) -> Examination:
+        sentences = split_sentences(manuscript)
+        scores = dict.fromkeys(("toxicity", "severe_toxicity", "identity_attack", "insult"), 0.25)
+        scored = [SentenceScores(Span(sentence.start, sentence.end), scores) for sentence in sentences]
+        return Examination(self.screen(manuscript), tuple(scored))
+
+    def examine_all(self, manuscripts: Sequence[Manuscript]) -> list[Examination | ScreeningError]:
+        examined: list[Examination | ScreeningError] = []
+        for manuscript in manuscripts:
+            try:
+                examined.append(self.examine(manuscript))
+            except ScreeningError as error:
+                examined.append(error)
+        return examined
 
     def screen(self, manuscript: Manuscript) -> Decision:
         if "please break" in manuscript.text:

@@ -2,6 +2,7 @@
 
 from gateway.app.parts import (
     build_blobs,
+    build_claim_encoder,
     build_credentials_reader,
     build_engine,
     build_log,
@@ -27,6 +28,7 @@ __all__ = [
     "assemble_app",
     "build_backend",
     "build_blobs",
+    "build_claim_encoder",
     "build_credentials_reader",
     "build_engine",
     "build_log",

@@ -5,7 +5,7 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ from gateway.modelfiles import find_model
 ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
+VECTORS = Path("models") / "vectors"  # below the home folder: vectors of claims, which only save time
+
 if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
     from policies.assemble import Models
+    from policies.rules.claim_matching import SentenceEncoder
     from policies.screen import Screener
+    from policies.vectors import VectorCache
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.manifest import SoftBindingAlgorithm
@@ -144,6 +148,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -158,7 +163,26 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(
+        toxicity=toxicity,
+        encoder=MiniLmEncoder(packaged=packaged),
+        vectors=VectorCache(folder=settings.home / VECTORS),
+    )
+
+
+def build_claim_encoder(
+    settings: Settings, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[SentenceEncoder, VectorCache]:
+    """Load the encoder of claims and open its stored vectors; `progress` is told (done, all) while it encodes."""
+    import torch
+
+    from policies.adapters.minilm import MiniLmEncoder
+    from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.vectors import VectorCache
+
+    torch.set_num_threads(settings.torch_threads)
+    vectors = VectorCache(folder=settings.home / VECTORS, progress=progress)
+    return MiniLmEncoder(packaged=PackagedEncoder()), vectors
 
 
 def build_screener(settings: Settings) -> Screener:

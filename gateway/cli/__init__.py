@@ -16,6 +16,7 @@ from gateway.cli.log import log
 from gateway.cli.make import make
 from gateway.cli.models import models
 from gateway.cli.policy import policy
+from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, work, make, verify, keygen, apikey, models, policy, log, fsck):
+for command in (demo, serve, work, make, screen, verify, keygen, apikey, models, policy, log, fsck):
     main.add_command(command)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.kb import kb
 from gateway.cli.terminal import Exit, console, print_json
 
 PACK = click.argument("pack", required=False, type=click.Path(exists=True, path_type=Path))
@@ -14,6 +15,9 @@ PACK = click.argument("pack", required=False, type=click.Path(exists=True, path_
 @click.group(short_help="Look at policies, try them on a script.")
 def policy() -> None:
     """Look at policy packs, check them, and try them on a script."""
+
+
+policy.add_command(kb)
 
 
 @policy.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies.checkworthiness import CheckWorthinessModel
 from policies.errors import InvalidPolicyError
 from policies.policy import Policy, Rule
 from policies.rules.claim_matching import SentenceEncoder
@@ -12,6 +13,7 @@ from policies.rules.lexicon import ListedWords, SensitiveTopics
 from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
+from policies.rules.stance import StanceModel
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
 from policies.vectors import VectorCache
@@ -23,6 +25,8 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    stance: StanceModel | None = None
+    check_worthiness: CheckWorthinessModel | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
 
 
@@ -48,12 +52,16 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
             raise InvalidPolicyError(f"policy {policy.id!r} screens for toxicity, but no toxicity model was given")
         rules.append(Toxicity(model=models.toxicity, settings=settings.toxicity))
     if settings.misinformation and settings.misinformation.enabled:
-        if models.encoder is None:
-            raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
+        if models.encoder is None or models.stance is None or models.check_worthiness is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} matches claims, but no sentence encoder, stance or check-worthiness model was given"
+            )
         rules.append(
             Misinformation(
                 knowledge=policy.knowledge,
                 encoder=models.encoder,
+                stance=models.stance,
+                check_worthiness=models.check_worthiness,
                 settings=settings.misinformation,
                 vectors=models.vectors,
             )

@@ -145,9 +145,11 @@ def build_models(settings: Settings) -> Models:
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.entailment import EntailmentModel
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.checkworthiness import CheckWorthiness
     from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
@@ -163,9 +165,12 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
+    encoder = MiniLmEncoder(packaged=packaged)
     return Models(
         toxicity=toxicity,
-        encoder=MiniLmEncoder(packaged=packaged),
+        encoder=encoder,
+        stance=EntailmentModel(packaged=packaged),
+        check_worthiness=CheckWorthiness(encoder=encoder.model),
         vectors=VectorCache(folder=settings.home / VECTORS),
     )
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import random
 import re
 
-_AUXILIARIES = frozenset(
-    "is are was were can could will would should must may might does do did has had have".split()
-)
+_AUXILIARIES = frozenset("is are was were can could will would should must may might does do did has had have".split())
 _CONTRACTED = {
     "is": "isn't",
     "are": "aren't",

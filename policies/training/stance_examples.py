@@ -78,11 +78,12 @@ def small_talk(folder: Path, generator: random.Random, *, draws: int) -> list[st
     """Return sentences without a claim, `draws` of each template of `checkworthy.toml`, without repetition."""
     document = tomllib.loads((folder / "checkworthy.toml").read_text(encoding="utf-8"))
     templates = [template for family in document["family"] for template in family["templates"]]
-    sentences = {_fill(template, document["slots"], generator) for template in templates for _ in range(draws)}
+    sentences = {fill(template, document["slots"], generator) for template in templates for _ in range(draws)}
     return sorted(sentences)
 
 
-def _fill(template: str, slots: Mapping[str, Sequence[str]], generator: random.Random) -> str:
+def fill(template: str, slots: Mapping[str, Sequence[str]], generator: random.Random) -> str:
+    """Return `template` with every slot filled by one of its values."""
     return _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), template)
 
 
@@ -180,7 +181,7 @@ def _framed(
     template = generator.choice(family)
     if "{n}" in template and denied is None:
         return None
-    filled = _fill(template, {**templates.slots, "c": (spoken,), "n": (denied or "",)}, generator)
+    filled = fill(template, {**templates.slots, "c": (spoken,), "n": (denied or "",)}, generator)
     parts = [part.strip() for part in filled.split("||")]
     if len(parts) == 1:
         before, sentence, after = "", parts[0], ""

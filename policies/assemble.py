@@ -54,7 +54,8 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
     if settings.misinformation and settings.misinformation.enabled:
         if models.encoder is None or models.stance is None or models.check_worthiness is None:
             raise InvalidPolicyError(
-                f"policy {policy.id!r} matches claims, but no sentence encoder, stance or check-worthiness model was given"
+                f"policy {policy.id!r} matches claims, but no sentence encoder, no stance model "
+                "or no check-worthiness model was given"
             )
         rules.append(
             Misinformation(

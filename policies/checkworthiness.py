@@ -1,4 +1,4 @@
-"""Whether a sentence states something that could be checked: a small head over the sentence's vector (pure but for load).
+"""Whether a sentence states something that could be checked: a small head over its vector (pure once loaded).
 
 Opinions, greetings, questions, plans and what somebody lived through are none. It says nothing about truth, and it
 never keeps a sentence from being matched with a claim.

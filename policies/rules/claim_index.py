@@ -79,7 +79,7 @@ class ClaimIndex:
         self._rarity = {stem: math.log(1 + len(starts) / count) for stem, count in counts.items()}
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return (len(texts), dimensions) unit vectors; raises `ScreeningError` when the encoder returns anything else."""
+        """Return (len(texts), dimensions) unit vectors; raises `ScreeningError` for anything else."""
         vectors = self._encoder.encode(texts)
         if vectors.shape != (len(texts), self._matrix.shape[1]) or not np.isfinite(vectors).all():
             raise ScreeningError("the sentence encoder returned unusable vectors; check the model")

@@ -39,13 +39,29 @@ _ANSWER_FLOOR = 0.45
 # Figures by themselves: neither "COVID-19" nor "5G" nor "9/11" counts anything.
 _FIGURE = re.compile(r"(?<![\w/.,-])\d+(?:[.,]\d+)*(?![\w/])")
 _SPOKEN = {
-    word: str(value)
-    for word, value in zip(
-        "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy eighty "
-        "ninety hundred thousand million billion".split(),
-        [*range(2, 13), *range(20, 100, 10), 100, 1000, 10**6, 10**9],
-        strict=True,
-    )
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "ten": "10",
+    "eleven": "11",
+    "twelve": "12",
+    "twenty": "20",
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+    "hundred": "100",
+    "thousand": "1000",
+    "million": "1000000",
+    "billion": "1000000000",
 }
 
 

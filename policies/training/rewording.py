@@ -8,7 +8,12 @@ from __future__ import annotations
 import random
 import re
 
-_AUXILIARIES = frozenset("is are was were can could will would should must may might does do did has had have".split())
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_AUXILIARIES = _words("is are was were can could will would should must may might does do did has had have")
 _CONTRACTED = {
     "is": "isn't",
     "are": "aren't",
@@ -31,24 +36,24 @@ _IRREGULAR_PAST = {
     "bought": "buy", "brought": "bring", "caught": "catch", "drove": "drive", "ate": "eat", "got": "get",
     "stole": "steal", "spoke": "speak", "died": "die", "lived": "live", "invented": "invent", "directed": "direct",
 }  # fmt: skip
-_VERBS = frozenset(
+_VERBS = _words(
     """
     accelerate accept act activate add affect aid alter allow appear ask attack attend attract base become begin believe
     belong block boost break bring build burn buy call carry cause change choose clean climb coach collect come compete
     compose consist contain continue contract control cook cost cover create cross cure damage decrease defeat deliver
     depend design destroy develop die direct discover drink drive earn eat eliminate employ enable encourage enhance
     enter escape exist expand explode explore express fall feature feed feel fight fill find fly follow force form found
-    gain give go govern grow guard happen harm have heal help hide hit hold host hunt hurt include increase induce infect
-    inhibit inspire invade invent involve join keep kill know lack lead learn leave lie like live lose love lower make
-    manage manufacture marry mean melt move need occur offer open operate oppose overload own paint pay perform plan play
-    possess prefer prevent produce promote protect prove provide publish raise reach receive record reduce regulate
+    gain give go govern grow guard happen harm have heal help hide hit hold host hunt hurt include increase induce
+    infect inhibit inspire invade invent involve join keep kill know lack lead learn leave lie like live lose love lower make
+    manage manufacture marry mean melt move need occur offer open operate oppose overload own paint pay perform plan
+    play possess prefer prevent produce promote protect prove provide publish raise reach receive record reduce regulate
     release remain remove require result reverse rise rule run save see sell send serve set share show sing sink sit
     sleep speak spend spray spread stand star start stay steal stop strike study succeed suffer suggest support suppress
     survive swim switch take talk taste teach tell think train travel treat trigger try turn understand use visit vote
     want watch wear weigh win work write
-    """.split()
+    """
 )
-_DETERMINERS = frozenset("the a an its their his her of in on for by with and or to from no many most some all".split())
+_DETERMINERS = _words("the a an its their his her of in on for by with and or to from no many most all")
 _SYNONYMS = {
     "cause": ("trigger", "bring on", "lead to"),
     "causes": ("triggers", "brings on", "leads to", "is the reason for"),

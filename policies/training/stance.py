@@ -128,7 +128,7 @@ def train(network: BertForSequenceClassification, rows: Rows, *, epochs: float, 
 
 
 def save(network: BertForSequenceClassification, out: Path, measured: str = "") -> None:
-    """Write weights and card into the folder `out`; a card without numbers fits the weights, which is enough to load."""
+    """Write weights and card into `out`; a card without numbers is enough to load the weights."""
     out.mkdir(parents=True, exist_ok=True)
     save_file(packed(network, trained_names(network)), out / "model.safetensors")
     (out / "card.toml").write_text(card(out, measured), encoding="utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import SettingsError
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     log_origin: str = Field("localhost/assay-log", description="Name of the audit log in its checkpoints.")
     organisation: str = Field("Assay development", description="Name printed in certificates and credentials.")
     policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
+    shadow_policies: tuple[Path, ...] = Field(
+        (), description="Folders of packs in shadow: they run beside the policy in force and decide nothing."
+    )
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
     watermark_tenant: str = Field(
         "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."
@@ -44,6 +48,10 @@ class Settings(BaseSettings):
     detoxify: Path | None = Field(
         None, description="Folder with the official Detoxify checkpoint, its `config.json` and tokenizer; else our own."
     )
+    whisper: Path | None = Field(
+        None, description="Folder with another faster-whisper model for the spoken check; else the packaged tiny.en."
+    )
+    spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
     approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
     show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")
@@ -52,6 +60,21 @@ class Settings(BaseSettings):
     max_upload_seconds: int = Field(14_400, gt=0, description="Longest audio accepted for verification, in seconds.")
     review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
+    judge_url: str = Field(
+        "", description="OpenAI-compatible base URL of the language model that `[rules.llm_judge]` asks."
+    )
+    judge_model: str = Field("", max_length=200, description="Name of the judge's model at that endpoint.")
+    judge_kind: Literal["policy", "llama_guard"] = Field(
+        "policy", description="`policy`: reads the policy's text, answers in JSON; `llama_guard`: answers in S-codes."
+    )
+    judge_api_key: SecretStr = Field(SecretStr(""), description="Bearer token for the judge's endpoint.")
+    judge_timeout_seconds: float = Field(
+        30.0, gt=0, le=600, description="How long one answer of the judge may take, in seconds."
+    )
+    judge_concurrency: int = Field(4, ge=1, le=64, description="Questions to the judge at a time in one process.")
+    judge_allow_plain_http: bool = Field(
+        False, description="Let scripts and key go to the judge unencrypted, beyond this machine."
+    )
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")
@@ -89,6 +112,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Folder of the private keys and certificates."""
         return self.home / "keys"
+
+    @property
+    def protected_texts(self) -> Path:
+        """The registry of protected texts: hashes only, made by `assay policy texts add`."""
+        return self.home / "protected-texts.ndjson"
 
     @property
     def published_checkpoint(self) -> Path:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from policies.checkworthiness import CheckWorthinessModel
 from policies.errors import InvalidPolicyError
+from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
+from policies.protected.registry import TextRegistry
 from policies.rules.claim_matching import SentenceEncoder
 from policies.rules.language import UnsupportedLanguage
 from policies.rules.lexicon import ListedWords, SensitiveTopics
+from policies.rules.llm_judge import Judge, SecondOpinion
 from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
+from policies.rules.protected_text import ProtectedPassages
 from policies.rules.stance import StanceModel
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
@@ -28,6 +32,8 @@ class Models:
     stance: StanceModel | None = None
     check_worthiness: CheckWorthinessModel | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
+    texts: TextRegistry | None = None
+    judge: Judge | None = None
 
 
 def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
@@ -67,9 +73,47 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
                 vectors=models.vectors,
             )
         )
+    if settings.protected_text and settings.protected_text.enabled:
+        if models.texts is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} looks for protected texts, but none is registered; run `assay policy texts add`"
+            )
+        rules.append(ProtectedPassages(registry=models.texts))
+    if settings.llm_judge and settings.llm_judge.enabled:
+        if models.judge is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} asks a judge, but none is configured; set ASSAY_JUDGE_URL and ASSAY_JUDGE_MODEL"
+            )
+        rules.append(
+            SecondOpinion(
+                judge=models.judge,
+                guidance=policy.guidance,
+                settings=settings.llm_judge,
+                categories=policy.category_guidance,
+            )
+        )
     return tuple(rules)
 
 
 def build_screener(policy: Policy, *, models: Models) -> Screener:
-    """Return a screener that runs every enabled rule of `policy`."""
-    return Screener(policy=policy, rules=build_rules(policy, models=models))
+    """Return a screener that runs every enabled rule of `policy`, with its settings for each language.
+
+    Raises `InvalidPolicyError` when the pack contradicts itself or what its models know.
+    """
+    rules = build_rules(policy, models=models)
+    if problems := contradictions(policy, rules, models=_used(policy, models)):
+        raise InvalidPolicyError.listing(problems)
+    by_language = {}
+    for language in policy.languages:
+        if (changed := policy.in_language(language)) is not None:
+            # Rules without settings of their own for this language are shared: some hold large indexes.
+            replaced = {rule.id: rule for rule in build_rules(changed, models=models)}
+            by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
+    return Screener(policy=policy, rules=rules, by_language=by_language)
+
+
+def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:
+    """Return (name, model) of the models whose rules are on."""
+    settings = policy.rules
+    pairs = (("toxicity", settings.toxicity, models.toxicity), ("sentence", settings.misinformation, models.encoder))
+    return [(name, model) for name, rule, model in pairs if rule and rule.enabled and model is not None]

@@ -18,8 +18,10 @@ MAX_URL = 2048
 
 Topic = Literal["health", "elections", "climate", "science", "history", "technology", "society"]
 Harm = Literal["high", "low"]
-WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+", max_length=MAX_URL)]
-Wording = Annotated[str, Field(min_length=1, max_length=MAX_WORDING)]
+_PLAIN = r"^\P{Cc}+$"  # no control characters: this text is printed on terminals and in the console
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s\p{Cc}/]+[^\s\p{Cc}]*$", max_length=MAX_URL)]
+Wording = Annotated[str, Field(min_length=1, max_length=MAX_WORDING, pattern=_PLAIN)]
+Name = Annotated[str, Field(min_length=1, max_length=300, pattern=_PLAIN)]
 
 
 class Strict(BaseModel):
@@ -45,7 +47,7 @@ _SCALE = (Rating.FALSE, Rating.MOSTLY_FALSE, Rating.DISPUTED, Rating.MOSTLY_TRUE
 class Publisher(Strict):
     """Who reviewed the claim (`author` of a ClaimReview), or who made it (`author` of a Claim)."""
 
-    name: str = Field(min_length=1, max_length=300)
+    name: Name
 
 
 class ReviewRating(Strict):
@@ -57,7 +59,7 @@ class ReviewRating(Strict):
     ratingValue: int | None = Field(default=None, ge=1, le=5)  # noqa: N815 - name fixed by schema.org
     bestRating: Literal[5] = 5  # noqa: N815
     worstRating: Literal[1] = 1  # noqa: N815
-    alternateName: str = Field(min_length=1, max_length=MAX_WORDING)  # noqa: N815
+    alternateName: Wording  # noqa: N815
 
 
 class ItemReviewed(Strict):
@@ -71,14 +73,14 @@ class ItemReviewed(Strict):
 class Passage(Strict):
     """A quotable piece of the evidence that the review rests on."""
 
-    text: str = Field(min_length=1, max_length=MAX_PASSAGE)
+    text: str = Field(min_length=1, max_length=MAX_PASSAGE, pattern=_PLAIN)
     url: WebAddress | None = None
 
 
 class Source(Strict):
     """Where an imported record comes from."""
 
-    name: str = Field(min_length=1, max_length=300)  # name of the file that was imported, without its folder
+    name: Name  # of the file that was imported, without its folder
     imported_on: date
 
 
@@ -102,7 +104,7 @@ class ClaimRecord(Strict):
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")
     valid_from: date | None = None
     valid_until: date | None = None
-    title: str | None = Field(default=None, min_length=1, max_length=MAX_WORDING)  # of the review; may be a debunk
+    title: Wording | None = None  # of the review; may be a debunk
     paraphrases: tuple[Wording, ...] = ()
     corrections: tuple[Wording, ...] = ()
     evidence: tuple[Passage, ...] = ()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from policies.errors import KnowledgeBaseError
 from policies.knowledge import ClaimRecord, KnowledgeBase
-from policies.policy import DEFAULT_PACK, Policy, knowledge_file
+from policies.policy import Policy, knowledge_file
 
 _SHIPPED = Path(__file__).parent.resolve()
 
@@ -57,7 +56,7 @@ def opened_for_change(pack: Path) -> Iterator[OpenedPack]:
     folder = pack.parent if pack.suffix == ".toml" else pack
     if folder.resolve().is_relative_to(_SHIPPED):
         raise KnowledgeBaseError(
-            f"{folder.name}: ships with the software and is never changed; copy it with `assay policy kb init DEST`, "
+            f"{folder.name}: ships with the software and is never changed; copy it with `assay policy copy DEST`, "
             "change the copy, and set ASSAY_POLICY to it"
         )
     try:
@@ -72,20 +71,6 @@ def opened_for_change(pack: Path) -> Iterator[OpenedPack]:
         yield OpenedPack(folder, knowledge_file(folder), Policy.load(folder))
     finally:
         os.close(descriptor)  # gives the lock back
-
-
-def copy_default_pack(destination: Path) -> Policy:
-    """Copy the pack that ships with the software to the new folder `destination` and return it.
-
-    Raises `KnowledgeBaseError` when the folder exists or cannot be made.
-    """
-    try:
-        shutil.copytree(DEFAULT_PACK, destination, copy_function=shutil.copyfile)
-    except OSError as error:
-        raise KnowledgeBaseError(
-            f"{destination}: cannot be made: {error.strerror or error}; name a new folder"
-        ) from error
-    return Policy.load(destination)
 
 
 def to_bytes(records: Iterable[ClaimRecord]) -> bytes:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from policies.decision import Verdict
 
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]  # strict: neither true nor "0.5" is a score
 ToxicityClass = Literal[
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"
 ]
-Datum = Literal["email", "phone", "payment_card", "iban", "ip_address", "national_id", "street_address"]
+Datum = Literal[
+    "email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport", "street_address",
+    "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret", "medical",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -21,10 +25,36 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ToxicityRule(Strict):
-    """Thresholds per class; a class without a threshold never has that verdict."""
+class RuleTable(Strict):
+    """Base of every rule's table.
+
+    `[rules.<rule>.languages.<language>]` overrides single keys for scripts in that language; a language that is listed
+    in the policy without such a table has the rule's own settings.
+    """
 
     enabled: bool = True
+    languages: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def in_language(self, language: str) -> Self:
+        """Return the settings for `language`, overrides merged; raises pydantic's `ValidationError` for wrong ones."""
+        override = self.languages.get(language)
+        if not override:
+            return self
+        return type(self).model_validate(merged(self.model_dump(exclude={"languages"}), override))
+
+
+def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `override`; tables are merged key by key, everything else is replaced."""
+    result = dict(base)
+    for key, value in override.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+class ToxicityRule(RuleTable):
+    """Thresholds per class; a class without a threshold never has that verdict."""
+
     window_sentences: int = Field(default=3, ge=1, le=3)
     review: dict[ToxicityClass, Score] = Field(default_factory=dict)
     block: dict[ToxicityClass, Score] = Field(default_factory=dict)
@@ -39,14 +69,13 @@ class ToxicityRule(Strict):
         return self
 
 
-class MisinformationRule(Strict):
+class MisinformationRule(RuleTable):
     """Thresholds of claim matching and stance, and what a topical claim without a record leads to.
 
     `related`, `candidate` and `strong` are cosines: where the stance is asked, where a match counts, where it is clear
     enough to block. `certain` is the least probability of a stance to act on without a person.
     """
 
-    enabled: bool = True
     related: Score = 0.5
     candidate: Score = 0.65
     strong: Score = 0.72
@@ -63,39 +92,66 @@ class MisinformationRule(Strict):
         return self
 
 
-class LexiconRule(Strict):
+class LexiconRule(RuleTable):
     """What a listed word or a disguise of one leads to."""
 
-    enabled: bool = True
     evasion: Verdict = Verdict.REVIEW
 
 
-class SensitiveRule(Strict):
+class SensitiveRule(RuleTable):
     """Topics that only a person may clear; the phrases are in the lexicon."""
 
-    enabled: bool = True
 
+class PersonalDataRule(RuleTable):
+    """Kinds of personal data that are looked for; `allow` lists the show's own contact data as one would write it."""
 
-class PersonalDataRule(Strict):
-    """Kinds of personal data that are looked for."""
-
-    enabled: bool = True
     verdict: Verdict = Verdict.REVIEW
     kinds: tuple[Datum, ...] = Field(min_length=1)
+    allow: tuple[Annotated[str, Field(min_length=5, max_length=200)], ...] = Field(default=(), max_length=1000)
+    phone_regions: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(
+        default=("US", "GB", "IE", "AU", "NZ", "IN", "ZA", "DE", "FR", "ES", "IT", "NL"), min_length=1
+    )
 
 
-class MarkupRule(Strict):
+class MarkupRule(RuleTable):
     """Markup and invisible characters that make the voice say something else than the text reads."""
 
-    enabled: bool = True
     verdict: Verdict = Verdict.BLOCK
 
 
-class LanguageRule(Strict):
+class LanguageRule(RuleTable):
     """Scripts in another language than the policy can judge; `review_share` is of one sentence's letters."""
 
-    enabled: bool = True
     review_share: Score = 0.5
+
+
+class SpokenRule(Strict):
+    """How far what is heard in the finished audio may be from the script before a person listens.
+
+    The defaults leave room for the recogniser's own mistakes: on the bundled voices it gets 1 to 3 words in 100 wrong.
+    """
+
+    enabled: bool = True
+    word_error_rate: Score = 0.12  # share of the script's words that may be heard otherwise, over the whole episode
+    voices: dict[str, Score] = Field(default_factory=dict)  # other limits for voices (by id) that are harder to follow
+    longest_gap: int = Field(default=4, ge=1, le=100)  # words in a row that may be missing, added or different
+    window_words: int = Field(default=20, ge=5, le=200)
+    window_error_rate: Score = 0.5  # share of such a window that may be heard otherwise
+    alike: Score = 0.6  # how alike two stretches must sound to count as one misheard word, 1.0 for identical
+    transcript_block: Literal["review", "block"] = "review"  # what a block found only by ear leads to
+
+
+class ProtectedTextRule(RuleTable):
+    """Passages of the texts that `assay policy texts` registered; verdict and quotation length are per text."""
+
+
+class JudgeRule(RuleTable):
+    """A second opinion by a language model; `policy` is what it is told, the pack's guidance when empty."""
+
+    policy: str = Field(default="", max_length=20_000)
+    verdict: Literal[Verdict.REVIEW, Verdict.BLOCK] = Verdict.REVIEW
+    on_failure: Literal["error", "review"] = "error"
+    max_passages: int = Field(default=500, ge=1, le=10_000)
 
 
 class RuleSettings(Strict):
@@ -108,7 +164,10 @@ class RuleSettings(Strict):
     personal_data: PersonalDataRule | None = None
     markup_injection: MarkupRule | None = None
     language: LanguageRule | None = None
+    spoken: SpokenRule | None = None
+    protected_text: ProtectedTextRule | None = None
+    llm_judge: JudgeRule | None = None
 
     def is_empty(self) -> bool:
-        """Say whether no rule is enabled."""
-        return not any(getattr(rule, "enabled", False) for _, rule in self)
+        """Say whether no rule that reads the script is enabled; listening alone does not judge a script."""
+        return not any(getattr(rule, "enabled", False) for name, rule in self if name != "spoken")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from policies.decision import Decision, Finding, Verdict, strictest
+from policies.decision import Decision, Finding, Guidance, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
 from policies.policy import Coverage, Policy, Rule
 from policies.respelling import Vocabulary
 from policies.scores import Examination, Scoring, SentenceScores, sentence_scores
-from policies.text import Manuscript
+from policies.text import Manuscript, primary_language
 from policies.views import Views, build_views
 
 # A day of speech; a longer text is no script. Bounds the time of one screening.
@@ -19,7 +19,10 @@ MAX_CHARACTERS = 1_000_000
 class Screener:
     """A policy with its rules, ready to judge; immutable, so one instance serves all threads."""
 
-    def __init__(self, *, policy: Policy, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, *, policy: Policy, rules: Sequence[Rule], by_language: Mapping[str, Sequence[Rule]] | None = None
+    ) -> None:
+        """`by_language` holds the rules for scripts in languages for which some rule has settings of its own."""
         if not rules:
             raise InvalidPolicyError("there are no rules to run; a screener without rules would allow everything")
         names = [rule.id for rule in rules]
@@ -27,12 +30,18 @@ class Screener:
             raise InvalidPolicyError(f"two rules have the same id in {sorted(names)}; give each rule its own")
         self._policy = policy
         self._rules = tuple(rules)
+        self._by_language = {language: tuple(chosen) for language, chosen in (by_language or {}).items()}
         self._vocabulary = Vocabulary(policy.lexicon.vocabulary)
 
     @property
     def policy(self) -> Policy:
         """The policy that decides."""
         return self._policy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that run for a language without settings of its own."""
+        return self._rules
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -42,7 +51,10 @@ class Screener:
     @property
     def coverage(self) -> tuple[tuple[str, str], ...]:
         """(category, coverage) of everything this policy judges or declares that it cannot judge, sorted."""
-        judged = {category for rule in self._rules for category in rule.categories}
+        return self._coverage(self._rules)
+
+    def _coverage(self, rules: Sequence[Rule]) -> tuple[tuple[str, str], ...]:
+        judged = {category for rule in rules for category in rule.categories}
         declared = set(self._policy.not_evaluated) - judged
         return tuple(
             sorted(
@@ -103,13 +115,21 @@ class Screener:
                 f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
             )
         _refuse_impossible_text(manuscript)
-        return build_views(manuscript, vocabulary=self._vocabulary)
+        try:
+            return build_views(manuscript, vocabulary=self._vocabulary)
+        except Exception as error:
+            raise ScreeningError(
+                f"the text could not be read ({type(error).__name__}), so nothing is known about it; report the script"
+            ) from error
 
     def _decide(self, manuscript: Manuscript, views: Views) -> Decision:
         findings: list[Finding] = []
-        for rule in self._rules:
+        rules = self._by_language.get(primary_language(manuscript.language), self._rules)
+        for rule in rules:
             try:
-                findings += rule.check(manuscript, views)
+                found = rule.check(manuscript, views)
+                _refuse_impossible_findings(found, length=len(manuscript.text))
+                findings += found
             except Exception as error:
                 reason = (
                     str(error) if isinstance(error, (ScreeningError, ModelUnavailableError)) else type(error).__name__
@@ -127,8 +147,14 @@ class Screener:
             policy_digest=self._policy.digest,
             models=self.models,
             script_digest=manuscript.digest,
-            coverage=self.coverage,
+            coverage=self._coverage(rules),
+            guidance=self._guidance(ordered),
         )
+
+    def _guidance(self, findings: Sequence[Finding]) -> tuple[Guidance, ...]:
+        """Return what the pack tells reviewers about the categories that were found, each once."""
+        found = (self._policy.guidance_for(category) for category in sorted({one.category for one in findings}))
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str]:
@@ -140,6 +166,15 @@ def _order(finding: Finding) -> tuple[int, int, int, str, str]:
         finding.rule,
         finding.category,
     )
+
+
+def _refuse_impossible_findings(findings: Sequence[Finding], *, length: int) -> None:
+    """Raise if a rule points outside the text or gives no score: what else it says cannot be trusted either."""
+    for finding in findings:
+        if not 0 <= finding.span.start <= finding.span.end <= length:
+            raise ScreeningError(f"it points at characters {finding.span.start} to {finding.span.end} of {length}")
+        if not 0.0 <= finding.score <= 1.0:  # false for NaN as well
+            raise ScreeningError(f"its score {finding.score} is not between 0 and 1")
 
 
 def _refuse_impossible_text(manuscript: Manuscript) -> None:

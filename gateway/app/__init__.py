@@ -1,6 +1,7 @@
 """The composition root: the only code that names adapters, and the only place where things are put together."""
 
 from gateway.app.parts import (
+    assemble_screeners,
     build_blobs,
     build_claim_encoder,
     build_credentials_reader,
@@ -9,6 +10,7 @@ from gateway.app.parts import (
     build_marks,
     build_pipeline,
     build_screener,
+    build_screeners,
     build_signer,
     build_toolchain,
     build_verifier,
@@ -21,11 +23,13 @@ from gateway.app.parts import (
     start_worker,
     utc_now,
 )
+from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, create_app
 
 __all__ = [
     "assemble_app",
+    "assemble_screeners",
     "build_backend",
     "build_blobs",
     "build_claim_encoder",
@@ -35,6 +39,7 @@ __all__ = [
     "build_marks",
     "build_pipeline",
     "build_screener",
+    "build_screeners",
     "build_signer",
     "build_toolchain",
     "build_verifier",
@@ -42,11 +47,14 @@ __all__ = [
     "create_app",
     "inspect_models",
     "migrated_database",
+    "new_registry",
     "open_migrated_database",
+    "registered_texts",
     "rotate_watermark",
     "soft_bindings",
     "software_version",
     "start_worker",
+    "store_texts",
     "utc_now",
     "watermark_keys",
 ]

@@ -5,14 +5,17 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
@@ -21,6 +24,8 @@ ALIKE_BURST = 30  # different files with nearly the same sound that may be check
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
 VECTORS = Path("models") / "vectors"  # below the home folder: vectors of claims, which only save time
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -32,8 +37,11 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
     from policies.assemble import Models
+    from policies.policy import Policy
     from policies.rules.claim_matching import SentenceEncoder
+    from policies.rules.llm_judge import Judge
     from policies.screen import Screener
+    from policies.spoken import SpokenCheck
     from policies.vectors import VectorCache
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
@@ -172,6 +180,25 @@ def build_models(settings: Settings) -> Models:
         stance=EntailmentModel(packaged=packaged),
         check_worthiness=CheckWorthiness(encoder=encoder.model),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        texts=registered_texts(settings),
+        judge=build_judge(settings),
+    )
+
+
+def build_judge(settings: Settings) -> Judge | None:
+    """Build access to the language model that gives second opinions; None where no endpoint is set."""
+    if not settings.judge_url:
+        return None
+    from policies.adapters.llm_judge import ChatCompletionsJudge
+
+    return ChatCompletionsJudge(
+        url=settings.judge_url,
+        model=settings.judge_model,
+        kind=settings.judge_kind,
+        api_key=settings.judge_api_key.get_secret_value(),
+        timeout_seconds=settings.judge_timeout_seconds,
+        concurrency=settings.judge_concurrency,
+        allow_plain_http=settings.judge_allow_plain_http,
     )
 
 
@@ -190,12 +217,75 @@ def build_claim_encoder(
     return MiniLmEncoder(packaged=PackagedEncoder()), vectors
 
 
+def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:
+    """Load the recogniser, if the policy asks for the spoken check; None if it does not, or development does without.
+
+    Raises `SettingsError` where production would release what nobody heard, though its policy asks for it.
+    """
+    from gateway.settings import Environment
+
+    rule = screener.policy.rules.spoken
+    if rule is None or not rule.enabled:
+        return None
+    if not settings.spoken_check:
+        if settings.environment is Environment.PRODUCTION:
+            raise SettingsError(
+                "the policy asks for the spoken check, so production cannot go without; set ASSAY_SPOKEN_CHECK=true, "
+                "or use a policy without [rules.spoken]"
+            )
+        return None
+    from policies.adapters.whisper import WhisperListener
+    from policies.spoken import SpokenCheck
+
+    threads = settings.torch_threads
+    listener = (
+        WhisperListener.packaged(threads=threads)
+        if settings.whisper is None
+        else WhisperListener.from_folder(settings.whisper, threads=threads)
+    )
+    return SpokenCheck(screener=screener, listener=listener, settings=rule)
+
+
 def build_screener(settings: Settings) -> Screener:
-    """Load the policy in force with its models."""
-    from policies.assemble import build_screener as assemble
+    """Load one policy with its models, whatever its status: for trying it on texts, not for the gate."""
     from policies.policy import Policy
 
-    return assemble(Policy.load(settings.policy), models=build_models(settings))
+    (screener,) = assemble_screeners(settings, [Policy.load(settings.policy)])
+    return screener
+
+
+def assemble_screeners(settings: Settings, packs: Sequence[Policy]) -> tuple[Screener, ...]:
+    """Return a screener for each pack, over one set of models."""
+    from policies.assemble import build_screener as assemble
+
+    models = build_models(settings)
+    return tuple(assemble(policy, models=models) for policy in packs)
+
+
+def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]:
+    """Load the policy in force and those in shadow, over one set of models.
+
+    Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
+    """
+    from policies.errors import InvalidPolicyError
+    from policies.pack_checks import remarks
+    from policies.policy import Policy, Status
+
+    wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
+    packs = [Policy.load(folder) for folder, _ in wanted]
+    for (folder, status), policy in zip(wanted, packs, strict=True):
+        if policy.status is not status:
+            role = "in force (ASSAY_POLICY)" if status is Status.LIVE else "in shadow (ASSAY_SHADOW_POLICIES)"
+            raise InvalidPolicyError(
+                f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
+                f"{role}; try it with `assay policy check --for live` and edit its status"
+            )
+        for remark in remarks(policy, today=utc_now().date()):
+            logger.warning("policy %s %s: %s", policy.id, policy.version, remark)
+    if len({policy.digest for policy in packs}) != len(packs):
+        raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
+    live, *shadows = assemble_screeners(settings, packs)
+    return live, tuple(shadows)
 
 
 def convert_audioseal(generator: Path, detector: Path) -> Path:
@@ -219,7 +309,10 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
         return [(f"watermark {mark.name}", mark.version) for mark in build_marks(settings)]
 
     def screening() -> list[tuple[str, str]]:
-        return [(f"screening {name}", digest) for name, digest in build_screener(settings).models]
+        screener = build_screener(settings)
+        rows = [(f"screening {name}", digest) for name, digest in screener.models]
+        spoken = build_spoken_check(settings, screener)
+        return rows if spoken is None else [*rows, (f"listening {spoken.model[0]}", spoken.model[1])]
 
     rows: list[dict[str, str]] = []
     for kind, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
@@ -232,7 +325,7 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
 
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
-    from gateway.toolchain import Toolchain, fingerprint_clip
+    from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
     from synth.adapters.hibari import hibari_catalogue
     from synth.produce import Imprint, Producer
 
@@ -253,7 +346,9 @@ def build_toolchain(settings: Settings) -> Toolchain:
         ),
         soft_bindings=soft_bindings(marks),
     )
-    screener = build_screener(settings)
+    screener, shadows = build_screeners(settings)
+    spoken = build_spoken_check(settings, screener)
+    required = screener.policy.rules.spoken
     return Toolchain(
         settings=settings,
         database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
@@ -265,6 +360,9 @@ def build_toolchain(settings: Settings) -> Toolchain:
         marks=marks,
         fingerprint=fingerprint_clip,
         clock=utc_now,
+        shadows=shadows,
+        hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=settings.disclosure.strip()),
+        hearing_required=required is not None and required.enabled,
     )
 
 
@@ -287,8 +385,12 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
+    from gateway import shadow
+
     toolchain.blobs.sweep()
     engine.start(build_pipeline(toolchain, progress=progress))
+    for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
+        engine.enqueue(episode_id)
 
 
 def build_verifier(

@@ -34,7 +34,7 @@ def main() -> None:
       1  something failed, the message says what
       2  the command line is not right
       3  refused: the script was blocked, rejected or failed
-      4  waiting for a reviewer
+      4  waiting for a reviewer; for policy replay and diff: there are differences
       5  verify: a copy of a released episode, without its credentials
       6  verify: altered, or a mark that does not belong to this sound
       7  verify: nothing of this installation found (which says nothing about who made it)

@@ -30,17 +30,6 @@ def kb() -> None:
 kb.add_command(import_)
 
 
-@kb.command()
-@click.argument("destination", type=click.Path(path_type=Path))
-def init(destination: Path) -> None:
-    """Copy the pack that ships with the software to the new folder DESTINATION, to be changed there."""
-    from policies.knowledge_files import copy_default_pack
-
-    copied = copy_default_pack(destination)
-    click.echo(f"{destination} is a copy of {copied.id} {copied.version} with {len(copied.knowledge.records)} claims")
-    click.echo(f"give it an id and a version of its own in policy.toml, then set ASSAY_POLICY={destination}")
-
-
 @kb.command("list")
 @PACK
 @click.option("--topic", help="Only this topic.")

@@ -29,6 +29,7 @@ _SEVERITY = ("allow", "review", "block")
     help="How the files are written; auto takes a file that begins with --- for a script.",
 )
 @click.option("--language", default="en", show_default=True, help="Language of plain text; a script names its own.")
+@click.option("--guidance", is_flag=True, help="Show what the policy tells reviewers about what was found.")
 @click.option("--scores", is_flag=True, help="Show the highest score of every category too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -38,6 +39,7 @@ def screen(  # one parameter per option is how click passes them
     pack: Path | None,
     written_as: str,
     language: str,
+    guidance: bool,
     scores: bool,
     as_json: bool,
 ) -> None:
@@ -46,6 +48,7 @@ def screen(  # one parameter per option is how click passes them
     Exit codes: 0 allow, 3 block, 4 review; of several files, the strictest.
     """
     from gateway.app import build_screener
+    from gateway.cli.guidance import guidance_panel
     from gateway.settings import load_settings
 
     texts = [(name, _read(name)) for name in files]
@@ -59,6 +62,8 @@ def screen(  # one parameter per option is how click passes them
         documents.append({"file": name, **document})
         if not as_json:
             _show(name, text, document, with_scores=scores)
+            for one in document["guidance"] if guidance else ():
+                console().print(guidance_panel(one))
     if as_json:
         print_json(documents[0] if len(documents) == 1 else documents)
     elif len(documents) > 1:

@@ -44,7 +44,8 @@ _VERBS = _words(
     depend design destroy develop die direct discover drink drive earn eat eliminate employ enable encourage enhance
     enter escape exist expand explode explore express fall feature feed feel fight fill find fly follow force form found
     gain give go govern grow guard happen harm have heal help hide hit hold host hunt hurt include increase induce
-    infect inhibit inspire invade invent involve join keep kill know lack lead learn leave lie like live lose love lower make
+    infect inhibit inspire invade invent
+    involve join keep kill know lack lead learn leave lie like live lose love lower make
     manage manufacture marry mean melt move need occur offer open operate oppose overload own paint pay perform plan
     play possess prefer prevent produce promote protect prove provide publish raise reach receive record reduce regulate
     release remain remove require result reverse rise rule run save see sell send serve set share show sing sink sit

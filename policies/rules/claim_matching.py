@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from policies.knowledge import ClaimRecord
 from policies.rules.claim_index import ClaimIndex, Hit, SentenceEncoder
-from policies.rules.negation import is_negated, stems
+from policies.rules.negation import is_negated
 from policies.rules.stance import vouches
 from policies.sentences import Sentence
 
@@ -29,8 +29,6 @@ _NEAR = 0.12
 _JOINED = 0.65
 # A correction worded with a negation that the sentence lacks is no sign that the sentence corrects anything.
 _PARITY_DISCOUNT = 0.06
-# "Today we talk about vaccines" is near every claim about vaccines; a weak match must share more than its topic.
-_SHARED_STEMS = 2
 # Cosines closer than this are the same to the encoder.
 _CORRECTS_BY = 0.03
 # A neighbouring sentence this close to a correction answers the claim. Far below the candidate floor: that it stands
@@ -123,8 +121,6 @@ def match_sentences(
     best: dict[int, dict[int, Match]] = {}
     for query, hits in zip(queries, found, strict=True):
         for hit in hits:
-            if hit.reach < strong and len(stems(query.text) & stems(hit.matched)) < _SHARED_STEMS:
-                continue
             match = _match(index, query, hit, encoded[query.text])
             if query.joined:
                 match = _with_own_margin(index, match, texts[query.sentence], encoded[texts[query.sentence]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies.checkworthiness import CheckWorthinessModel
 from policies.errors import InvalidPolicyError
 from policies.homophones import Pronunciations
 from policies.language_identifier import LanguageModel
@@ -18,6 +19,7 @@ from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
 from policies.rules.protected_text import ProtectedPassages
+from policies.rules.stance import StanceModel
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
 from policies.vectors import VectorCache
@@ -30,6 +32,8 @@ class Models:
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
     pronunciations: Pronunciations | None = None
+    stance: StanceModel | None = None
+    check_worthiness: CheckWorthinessModel | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
     language: LanguageModel | None = None  # the rule loads its own where there is none to share
     texts: TextRegistry | None = None
@@ -58,12 +62,17 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
             raise InvalidPolicyError(f"policy {policy.id!r} screens for toxicity, but no toxicity model was given")
         rules.append(Toxicity(model=models.toxicity, settings=settings.toxicity))
     if settings.misinformation and settings.misinformation.enabled:
-        if models.encoder is None:
-            raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
+        if models.encoder is None or models.stance is None or models.check_worthiness is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} matches claims, but no sentence encoder, no stance model "
+                "or no check-worthiness model was given"
+            )
         rules.append(
             Misinformation(
                 knowledge=policy.knowledge,
                 encoder=models.encoder,
+                stance=models.stance,
+                check_worthiness=models.check_worthiness,
                 settings=settings.misinformation,
                 vectors=models.vectors,
             )

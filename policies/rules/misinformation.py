@@ -128,7 +128,7 @@ class Misinformation:
                 margin=match.margin,
                 answered=match.answered,
             )
-            judgement = weigh(cues, probabilities, certain=self._settings.certain)
+            judgement = weigh(cues, probabilities, certain=self._settings.certain, margin=match.margin)
             if judgement is None:
                 continue
             item = _Judged(match, judgement, match.reach * (1.0 - 0.5 * probabilities["unrelated"]))
@@ -195,10 +195,12 @@ class Misinformation:
         """
         match, judgement, record = item.match, item.judgement, item.match.record
         stance = judgement.stance
-        if match.reach < self._settings.candidate:
-            # So far away only a certain assertion counts, and only as a question to a person.
-            certain = stance is Stance.ASSERT and judgement.clear and not record.is_true and not match.other_numbers
-            return Verdict.REVIEW if certain else None
+        if match.similarity < self._settings.candidate:
+            # So far from the claim only what is certain counts, and at most as a question to a person.
+            if stance is Stance.ASSERT and judgement.clear and not record.is_true and not match.other_numbers:
+                return Verdict.REVIEW
+            corrected = stance is Stance.DEBUNK and judgement.clear and match.reach >= self._settings.candidate
+            return Verdict.ALLOW if corrected and not record.is_true else None
         if stance is Stance.UNSURE:
             return None if record.is_true else Verdict.REVIEW
         if record.is_true:

@@ -6,6 +6,7 @@ deliberately few; what they cannot decide is `UNSURE`, which leads to a person.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,11 @@ class Passage:
     after: str  # up to two sentences heard after, in order
 
 
+# The model must be this sure that a passage speaks of something else before a match is dropped.
+_ELSEWHERE = 0.5
+# How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
+_MARGIN_WEIGHT = 5.0
+_MARGIN_LIMIT = 0.2
 _CLOSER = "is closer to the correction than to the claim"
 
 
@@ -97,32 +103,44 @@ def judge(
     return own
 
 
-def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float) -> Judgement | None:
-    """Return the stance by cues and model together; None where the passage speaks of something else.
+def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float, margin: float) -> Judgement | None:
+    """Return the stance by cues, model and corrections together; None where the passage speaks of something else.
 
-    The model decides what the cues do not; where a clear cue and a certain model contradict each other, nobody knows.
-    `certain` is the least probability to act on without a person.
+    `certain` is the least probability to act on without a person. `margin` is the one of `judge`: how much closer a
+    correction is, below -1 where the record has none. The model decides what clear cues do not; where a clear cue and a
+    certain model contradict each other, nobody knows.
     """
-    told = max(LABELS, key=lambda name: probabilities[name])
-    share = probabilities[told]
+    told, share = _with_corrections(probabilities, margin)
     if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
         if told == "assert" and share >= certain:
             return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
-        return Judgement(Stance.DEBUNK, cues.clear or probabilities["debunk"] >= certain, cues.cue)
+        return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
     if told == "unrelated":
-        return None if share >= 0.5 else Judgement(Stance.UNSURE, False, "may speak of something else")
+        return None if share >= _ELSEWHERE else Judgement(Stance.UNSURE, False, "may speak of something else")
     stance = Stance(told)
     if stance is Stance.DEBUNK:
         if cues.stance is Stance.ASSERT and cues.clear and share < certain:
             return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
-        return Judgement(Stance.DEBUNK, share >= certain, "says that it is not so")
+        return Judgement(Stance.DEBUNK, share >= certain or cues.cue == _CLOSER, "says that it is not so")
     if stance is Stance.ASSERT:
         if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
             return cues
-        return Judgement(Stance.ASSERT, share >= certain and cues.stance is Stance.ASSERT and cues.clear, cues.cue)
+        clear = share >= certain and cues.stance is Stance.ASSERT and cues.clear
+        return Judgement(Stance.ASSERT, clear, cues.cue if cues.stance is Stance.ASSERT else "may state it as a fact")
     if cues.stance is Stance.ASSERT:
         return Judgement(stance, False, "may say that others say so" if told == "attribute" else "may ask for it")
     return cues
+
+
+def _with_corrections(probabilities: Mapping[str, float], margin: float) -> tuple[str, float]:
+    """Return the likeliest label and its probability, with the closeness of a correction counted in."""
+    weights = dict(probabilities)
+    if margin > -1.0:
+        moved = math.exp(_MARGIN_WEIGHT * max(-_MARGIN_LIMIT, min(_MARGIN_LIMIT, margin)))
+        weights["debunk"] *= moved
+        weights["assert"] /= moved
+    told = max(LABELS, key=lambda name: weights[name])
+    return told, weights[told] / sum(weights.values())
 
 
 def is_rebuttal(sentence: str) -> bool:
@@ -154,6 +172,9 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
     speaks_about = bool(cues.ABOUT_A_CLAIM.search(sentence))
     borrowed = 0 if speaks_about else _claim_words(sentence, wordings)
     rejections = len(cues.REJECTION.findall(sentence)) - borrowed
+    if not speaks_about and is_negated(field, field):
+        # "Smoking has nothing to do with cancer" states the claim that smoking does not cause it.
+        rejections -= len(cues.SEPARATION.findall(sentence))
     if rejections > 0 or speaks_about:
         denied = cues.NOT_FALSE.search(sentence) and not borrowed
         if denied or cues.MOCKED.search(sentence) or cues.RECLAIMED.search(sentence):
@@ -163,7 +184,8 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
     if cues.COUNTERFACTUAL.search(sentence):
         return Judgement(Stance.DEBUNK, True, "supposes it only to show that it cannot be")
     if is_negated(sentence, field) != is_negated(field, field) and not insists:
-        return Judgement(Stance.DEBUNK, margin > -0.2, "says the opposite of the claim")
+        # Without corrections the margin is below -1 and says nothing.
+        return Judgement(Stance.DEBUNK, margin > -0.2 or margin <= -1.0, "says the opposite of the claim")
     if margin >= 0.03 and not insists:
         return Judgement(Stance.DEBUNK, True, _CLOSER)
     asked = _asked(sentence)

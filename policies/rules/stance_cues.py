@@ -57,6 +57,10 @@ _FALSE = (
     r"(?:false|wrong|untrue|incorrect|mistaken|not true|myth|myths|hoax|lie|lies|nonsense|rubbish|fiction|"
     r"misinformation|misleading|baseless|unfounded))"
 )
+# Rejections of a link between two things: a claim that itself denies the link is stated by them.
+SEPARATION = _any(
+    r"nothing to do with|unrelated to|(?:no|not any|without(?: any)?) (?:\w+ ){0,3}?(?:link|connection|correlation)",
+)
 # Rejections that speak about a claim, so they cannot be part of one.
 ABOUT_A_CLAIM = _any(
     r"(?:myths?|hoax|lies?|falsehoods?|misconceptions?|nonsense|rubbish|fiction|rumou?rs?|untrue|false|wrong|"

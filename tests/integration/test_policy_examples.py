@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from policies.adapters.detoxify import DetoxifyModel
-from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder
-from policies.assemble import Models, build_screener
+from policies.assemble import build_screener
 from policies.examples import Example, try_examples
 from policies.pack_checks import missing_for_live
 from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
+from tests.models import real_models
 
 POLICY = Policy.load(DEFAULT_PACK)
 
@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 def screener(tmp_path_factory: pytest.TempPathFactory) -> Screener:
     packaged = PackagedEncoder()
     toxicity = DetoxifyModel.packaged(packaged=packaged, scratch=tmp_path_factory.mktemp("models"))
-    return build_screener(POLICY, models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged)))
+    return build_screener(POLICY, models=real_models(packaged, toxicity))
 
 
 @pytest.mark.parametrize("example", POLICY.examples, ids=lambda example: example.name)

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from policies.adapters.detoxify import CLASSES, OWN_WEIGHTS, DetoxifyModel
-from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder, packaged_archive
-from policies.assemble import Models, build_screener
+from policies.assemble import build_screener
 from policies.decision import Verdict
 from policies.errors import ModelUnavailableError
 from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
 from tests.manuscripts import dialogue, spoken
+from tests.models import real_models
 
 NEUTRAL = Path(__file__).parents[1] / "unit" / "policies" / "neutral_sentences.txt"
 
@@ -45,9 +45,7 @@ def toxicity(packaged: PackagedEncoder, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def screener(packaged: PackagedEncoder, toxicity: DetoxifyModel) -> Screener:
-    return build_screener(
-        Policy.load(DEFAULT_PACK), models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
-    )
+    return build_screener(Policy.load(DEFAULT_PACK), models=real_models(packaged, toxicity))
 
 
 def test_neutral_sentences_are_almost_never_held_and_never_blocked(screener: Screener) -> None:
@@ -77,7 +75,12 @@ def test_a_claim_and_its_rebuttal_by_the_other_speaker_are_heard_together(screen
 
 def test_the_decision_names_every_model_by_digest(screener: Screener) -> None:
     decision = screener.screen(spoken("Good morning."))
-    assert {name for name, _ in decision.models} == {"assay/minilm-detoxify", "sentence-transformers/all-MiniLM-L6-v2"}
+    assert {name for name, _ in decision.models} == {
+        "assay/checkworthiness",
+        "assay/minilm-detoxify",
+        "assay/minilm-stance",
+        "sentence-transformers/all-MiniLM-L6-v2",
+    }
     assert all(digest.startswith("sha256:") and len(digest) == 71 for _, digest in decision.models)
 
 

@@ -92,7 +92,7 @@ def test_an_expired_or_disputed_review_asks_a_person_at_most(told: str) -> None:
 
 def test_denying_a_true_claim_is_reviewed_and_stating_it_is_nothing() -> None:
     true = base(record("true", "Washing hands prevents infections", rating=5))
-    denied = "Washing hands does not prevent infections."
+    denied = "Washing hands never prevents infections."
     assert [finding.verdict for finding in check(denied, knowledge=true, stance=ToldStance("debunk"))] == [
         Verdict.REVIEW
     ]
@@ -198,7 +198,7 @@ def test_search_ranks_records_and_finds_one_by_its_title() -> None:
     assert [hit.record.id for hit in index.search("Copper rings cure arthritis", 2)] == ["plain", "titled"]
     best = index.search("copper bracelets ease joint pain", 1)[0]
     assert best.record.id == "titled"
-    assert best.reach > 0.8 > best.similarity
+    assert best.reach > 0.7 > best.similarity
 
 
 def test_a_title_alone_is_never_enough_to_block() -> None:

@@ -86,19 +86,19 @@ def search(text: str, pack: Path | None, limit: int, as_json: bool) -> None:
     """Show the claims that are closest in meaning to TEXT, with the cosine that screening goes by."""
     from gateway.app import build_claim_encoder
     from gateway.settings import load_settings
-    from policies.knowledge_search import ClaimSearch
+    from policies.policy import Policy
+    from policies.rules.claim_index import ClaimIndex
 
-    settings = load_settings()
-    encoder, vectors = build_claim_encoder(settings)
-    searched = ClaimSearch(records=_records(pack), encoder=encoder, vectors=vectors)
-    hits = searched.nearest(text, limit=limit)
+    encoder, vectors = build_claim_encoder(load_settings())
+    index = ClaimIndex(knowledge=Policy.load(_folder(pack)).knowledge, encoder=encoder, vectors=vectors)
+    hits = index.search(text, limit)
     if as_json:
         print_json(
             [
                 {
                     "similarity": round(hit.similarity, 4),
+                    "reach": round(hit.reach, 4),
                     "matched": hit.matched,
-                    "matched_a_correction": hit.is_correction,
                     **_summary(hit.record),
                 }
                 for hit in hits
@@ -110,7 +110,9 @@ def search(text: str, pack: Path | None, limit: int, as_json: bool) -> None:
         click.echo(f"{hit.similarity:.3f}  {record.id}  {record.rating.value}, {record.author.name}, {record.dated}")
         click.echo(f"       {record.claimReviewed}")
         if hit.matched != record.claimReviewed:
-            click.echo(f"       closest {'correction' if hit.is_correction else 'wording'}: {hit.matched}")
+            click.echo(f"       closest wording: {hit.matched}")
+        if hit.reach > hit.similarity:
+            click.echo(f"       closer to a correction or to the review's title: {hit.reach:.3f}")
 
 
 @kb.command()

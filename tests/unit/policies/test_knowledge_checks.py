@@ -12,8 +12,6 @@ from policies import knowledge_checks
 from policies.knowledge import ClaimRecord, KnowledgeBase, Rating
 from policies.knowledge_checks import Kind, defects_between, defects_of
 from policies.knowledge_files import to_bytes
-from policies.knowledge_search import ClaimSearch
-from policies.vectors import VectorCache
 from tests.claim_samples import TODAY, WordEncoder, record
 
 TRUE = {"ratingValue": 5, "alternateName": "True"}
@@ -50,19 +48,6 @@ def test_the_same_claim_rated_true_and_false_is_a_contradiction(monkeypatch: pyt
         (Kind.DUPLICATE, ("one", "three")),
         (Kind.CONTRADICTION, ("two", "three")),
     ]
-
-
-def test_search_gives_the_closest_wording_of_each_record() -> None:
-    records = [
-        record("moon", paraphrases=["The moon is blue cheese."], corrections=["The moon is rock."]),
-        record("hall", claimReviewed="Nobody counted the votes."),
-    ]
-    search = ClaimSearch(records=records, encoder=WordEncoder(), vectors=VectorCache(folder=None))
-    first, second = search.nearest("The moon is rock.", limit=5)
-    assert (first.record.id, first.matched, first.is_correction) == ("moon", "The moon is rock.", True)
-    assert first.similarity == pytest.approx(1.0, abs=1e-3)
-    assert second.record.id == "hall"
-    assert len(search.nearest("The moon is blue.", limit=1)) == 1
 
 
 @pytest.mark.parametrize(

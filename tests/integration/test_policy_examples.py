@@ -7,14 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from policies.adapters.detoxify import DetoxifyModel
-from policies.adapters.packaged_encoder import PackagedEncoder
-from policies.assemble import build_screener
+from gateway.app import build_screener
+from gateway.settings import Settings
 from policies.examples import Example, try_examples
 from policies.pack_checks import missing_for_live
 from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
-from tests.models import real_models
 
 POLICY = Policy.load(DEFAULT_PACK)
 
@@ -29,9 +27,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def screener(tmp_path_factory: pytest.TempPathFactory) -> Screener:
-    packaged = PackagedEncoder()
-    toxicity = DetoxifyModel.packaged(packaged=packaged, scratch=tmp_path_factory.mktemp("models"))
-    return build_screener(POLICY, models=real_models(packaged, toxicity))
+    """The policy in force as the service builds it."""
+    return build_screener(Settings(home=tmp_path_factory.mktemp("home"), policy=DEFAULT_PACK, torch_threads=1))
 
 
 @pytest.mark.parametrize("example", POLICY.examples, ids=lambda example: example.name)

@@ -32,6 +32,7 @@ class UnsupportedLanguage:
 
     id = "language"
     categories = ("unsupported_language",)
+    verdicts = (Verdict.REVIEW,)
 
     def __init__(self, *, languages: Sequence[str], settings: LanguageRule, model: LanguageModel | None = None) -> None:
         self._languages = frozenset(languages)

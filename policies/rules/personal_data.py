@@ -67,6 +67,7 @@ class PersonalData:
     def __init__(self, *, settings: PersonalDataRule) -> None:
         self._verdict = settings.verdict
         self.categories: tuple[str, ...] = tuple(sorted(settings.kinds))
+        self.verdicts = (settings.verdict,)
         self._allowed = frozenset(comparable(datum) for datum in settings.allow)
         self._allowed_digits = tuple(datum for datum in self._allowed if datum.isdecimal())
         recognisers = [(kind, find) for kind, find in _RECOGNISERS.items() if kind in settings.kinds]

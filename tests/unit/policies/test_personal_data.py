@@ -40,7 +40,9 @@ def kinds(text: str, rule: PersonalData = RULE) -> set[str]:
         ("Send it to j.smith (at) example (dot) org.", "email"),
         ("Send it to j.smith [at] example.org now.", "email"),
         ("Write to ｊａｎｅ＠gmail.com today.", "email"),
+        ("It's bob, at, hotmail, dot, com.", "email"),
         # telephone
+        ("Ihre Handynummer ist 0171 2345678.", "phone"),
         ("Call +44 7911 123456 now.", "phone"),
         ("Call (212) 555-7788 now.", "phone"),
         ("Call 020 7946 0123 now.", "phone"),
@@ -90,6 +92,7 @@ def kinds(text: str, rule: PersonalData = RULE) -> set[str]:
         ("Look out for his car, the licence plate is BD51 SMR.", "licence_plate"),
         ("Her date of birth is 3 May 1984.", "date_of_birth"),
         ("DOB: 1984-05-03.", "date_of_birth"),
+        ("D.O.B. 12/05/1990", "date_of_birth"),
         ("I was born on May 3rd, 1984.", "date_of_birth"),
         # places
         ("She lives at 14 Willow Lane with a cat.", "street_address"),
@@ -142,6 +145,8 @@ def test_personal_data_is_held_for_a_person(text: str, kind: str) -> None:
         "The shop at 221 King Street sells bread.",
         "Einstein was born on 14 March 1879 in Ulm.",
         "The code was CO2 and H2O, and the MP3 player of 2001.",
+        "South Africa has HIV under control, Great Britain had a stroke of luck, the Gulf Coast has depression.",
+        "The sequence 0 1 1 2 3 5 8 13 21 is Fibonacci's.",
         "Cancer is a disease. Diabetes has many causes, and Depression Awareness Week has begun.",
         "My password is too long, and the PIN is always four digits.",
         "Highway 61 and Route 66 meet near Memphis.",

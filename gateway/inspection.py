@@ -5,6 +5,7 @@
 3. Every stored file is there and holds the bytes of its name.
 4. Every stored receipt still verifies.
 5. Every released episode has an approval, a receipt and all its files.
+6. Every stored transcript is the one that the log says was heard.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from audit.receipt import Receipt, verify_receipt
 from gateway.blobs import BlobStore
 from gateway.db import Database
 from gateway.errors import StorageError
-from gateway.submissions import Clip, EpisodeApproval, EpisodeReceipt, EpisodeRelease
+from gateway.facts import digest_of
+from gateway.submissions import Clip, EpisodeApproval, EpisodeHearing, EpisodeReceipt, EpisodeRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,24 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) 
                 problems.append(f"release of {episode_id}: it has no receipt")
             if episode_id not in logged:
                 problems.append(f"release of {episode_id}: it has no clip")
+        # 6.
+        for hearing in session.exec(select(EpisodeHearing)):
+            problems += _wrong_transcript(session, log, hearing)
     return Inspection(report, len(names), len(receipts), len(releases), tuple(problems))
+
+
+def _wrong_transcript(session: Session, log: Log, hearing: EpisodeHearing) -> Iterator[str]:
+    """Yield what is wrong with a stored transcript: it decides about approval, and an appeal will quote it."""
+    try:
+        events = log.events_for(session, hearing.episode_id)
+    except AuditError as error:
+        yield f"events of {hearing.episode_id}: {error}"
+        return
+    said = [one.event.facts for one in events if one.event.kind is EventKind.SPEECH_HEARD]
+    logged = [(facts.get("transcript_digest"), facts.get("verdict")) for facts in said]
+    stored = digest_of(" ".join(str(word[0]) for word in hearing.transcript))
+    if logged != [(stored, hearing.decision.get("verdict"))]:
+        yield f"transcript of {hearing.episode_id}: the log names another transcript or verdict"
 
 
 def _logged_clips(session: Session, log: Log, episodes: set[str], problems: list[str]) -> dict[str, frozenset[str]]:

@@ -8,7 +8,7 @@ here is a guess, so what follows from it is a question to a person and never a b
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +24,7 @@ _PHONEMES = {
     "u": "U", "ʌ": "u", "ə": ".", "ɜ": "u", "ᵊ": ".", "ᵻ": "i", "ɐ": ".", "ˈ": "", "ˌ": "", "ː": "",
 }  # fmt: skip
 _TABLE = str.maketrans(_PHONEMES)
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
 _DOUBLED = re.compile(r"(.)\1+")
 # Vowels that respellers take for each other.
 _NEAR = ("iE", "ie", "aA", "uU", "uo", "oOW", "Ii")
@@ -81,7 +82,7 @@ class Homophones:
     def __init__(self, *, vocabulary: Collection[str], pronunciations: Pronunciations) -> None:
         """`vocabulary` holds the policy's words, lower case."""
         self._pronunciations = pronunciations
-        self._vocabulary = frozenset(vocabulary)
+        self._vocabulary = frozenset({*vocabulary, *_forms(vocabulary, pronunciations)})
         common = _COMMON_WORDS.read_text(encoding="utf-8").split()
         self._ranks = {word: rank for rank, word in enumerate(common)}
         targets = list(dict.fromkeys([*common, *sorted(self._vocabulary)]))
@@ -91,6 +92,7 @@ class Homophones:
         by_phonemes: dict[str, str] = {}
         self._by_letters: dict[str, list[str]] = {}
         self._by_consonants: dict[str, str] = {}
+        self._by_gap: dict[str, str] = {}  # a word of the policy without one of its inner letters
         for word in targets:
             said = pronunciations.phonemes(word)
             sound = sound_of(word) if said is None else _coarse(said)
@@ -102,6 +104,8 @@ class Homophones:
                 self._by_skeleton.setdefault(skeleton(sound), []).append((sound, word))
                 self._by_letters.setdefault("".join(sorted(word)), []).append(word)
                 self._by_consonants.setdefault(_without_vowels(word), word)
+                for at in range(1, len(word) - 1) if len(word) > _LEAST_UNSCRAMBLED else ():
+                    self._by_gap.setdefault(word[:at] + word[at + 1 :], word)
         self._rare = self._rare_homophones(by_phonemes)
         self._known: dict[str, Guess | None] = {}
 
@@ -152,6 +156,10 @@ class Homophones:
             return self._by_leet(plain)
         if self._is_inflected(plain):
             return None
+        if _DRAWN_OUT.search(plain):
+            for form in (_DRAWN_OUT.sub(r"\1", plain), _DRAWN_OUT.sub(r"\1\1", plain)):
+                if self.is_plain(form):
+                    return Guess(form, Strength.BESIDE if form not in self._vocabulary else Strength.STRANGE)
         if found := self._by_ear(plain) or self._by_eye(plain):
             return Guess(found, Strength.STRANGE)
         sound = sound_of(plain)
@@ -196,9 +204,9 @@ class Homophones:
             for target in self._by_letters.get("".join(sorted(word)), ()):
                 if _swapped_once(word, target):
                     return target
-        if _without_vowels(word) == word:
-            return self._by_consonants.get(word)
-        return None
+        if _without_vowels(word) == word and word in self._by_consonants:
+            return self._by_consonants[word]
+        return self._by_gap.get(word)
 
     def _rare_homophones(self, by_phonemes: Mapping[str, str]) -> dict[str, str]:
         rare: dict[str, str] = {}
@@ -211,6 +219,23 @@ class Homophones:
             if self._ranks.get(word, 100 * last) >= _RARER * self._ranks.get(target, last) + _RARER_BY:
                 rare[word] = target
         return rare
+
+
+def _forms(vocabulary: Collection[str], pronunciations: Pronunciations) -> Iterator[str]:
+    """Yield the other forms of the policy's words that are in the dictionary: "rape" and "raped"."""
+    for word in vocabulary:
+        stem = word.removesuffix("e")
+        for form in (
+            word + "s",
+            word + "es",
+            stem + "ed",
+            stem + "ing",
+            stem + "er",
+            stem + "ers",
+            word + word[-1] + "ed",
+        ):
+            if pronunciations.phonemes(form) is not None:
+                yield form
 
 
 def _unstressed(phonemes: str) -> str:

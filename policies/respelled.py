@@ -128,7 +128,8 @@ def _replacements(view: View, homophones: Homophones) -> Iterator[Replacement]:
         if previous is not None and start - previous.end <= 2:
             joined = previous.word + word
             if joined in homophones.vocabulary:
-                if not (homophones.is_word(previous.word) and homophones.is_word(word)):
+                words = [one for one in (previous.word, word) if homophones.is_word(one)]
+                if len(words) < 2 or not any(homophones.is_plain(one) for one in words):
                     yield Replacement(previous.start, end, joined, Strength.STRANGE)
             elif (guess or previous.guess) and not homophones.is_word(joined):  # "yore self"
                 whole = guess_of(joined)

@@ -14,26 +14,25 @@ review, unless the pack says `transcript_block = "block"`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.alignment import Likeness, Stretch, align
+from policies.alignment import Stretch, align
 from policies.decision import Decision, Finding, Span, Verdict, strictest
 from policies.divergence import Divergence, divergences
+from policies.heard_places import SPEAKER, Expected, Places, differing
 from policies.policy import Coverage
 from policies.rule_settings import SpokenRule
 from policies.screen import Screener
-from policies.spoken_words import SpokenWord, spoken_words
+from policies.spoken_words import spoken_words
 from policies.text import Manuscript, Turn
 from policies.transcript import LISTENING_RATE, Listener, Transcript
 
 RULE = "spoken"
 VIEW = "transcript"
-_LISTENER = "voice"  # speaker of a transcript: who speaks is not heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +49,6 @@ class Hearing:
     def word_error_rate(self) -> float:
         """Errors per word of the script, not counting words that only sound alike."""
         return self.errors / self.words if self.words else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a listener should hear, in order."""
-
-    words: tuple[SpokenWord, ...]
-    preface: int  # how many of them belong to the disclosure, which stands before the script
-    voices: tuple[str, ...]  # of each word
 
 
 class SpokenCheck:
@@ -97,10 +87,10 @@ class SpokenCheck:
             return self._hearing(manuscript, transcript, expected, [_unheard(manuscript, "nothing_heard")], [])
         # 2.
         stretches = align(expected.words, heard, alike=self._settings.alike)
-        place = _Places(manuscript, transcript, expected, heard, stretches)
+        place = Places(manuscript, transcript, expected, heard, stretches)
         # 3.
         findings = [
-            place.finding(found)
+            _finding(found, place)
             for found in divergences(
                 expected.words,
                 heard,
@@ -114,15 +104,14 @@ class SpokenCheck:
         findings += self._screened(manuscript, transcript, place)
         return self._hearing(manuscript, transcript, expected, findings, stretches)
 
-    def _screened(self, manuscript: Manuscript, transcript: Transcript, place: _Places) -> list[Finding]:
-        start = place.script_begins
-        text = transcript.text[start:]
-        if not text.strip():
+    def _screened(self, manuscript: Manuscript, transcript: Transcript, place: Places) -> list[Finding]:
+        excerpt = differing(transcript.text, place, language=manuscript.language)
+        if excerpt is None:
             return []
-        spoken = Manuscript(text, manuscript.language, (Turn(_LISTENER, 0, len(text)),))
+        spoken = Manuscript(excerpt.text, manuscript.language, (Turn(SPEAKER, 0, len(excerpt.text)),))
         findings = []
         for finding in self._screener.screen(spoken).findings:
-            span = Span(finding.span.start + start, finding.span.end + start)
+            span = excerpt.span(finding.span)
             if finding.verdict is Verdict.ALLOW or place.is_as_written(span):
                 continue
             verdict = finding.verdict
@@ -167,114 +156,20 @@ class SpokenCheck:
         return Hearing(decision, transcript, words, errors, self._listener.model)
 
 
-class _Places:
-    """Leads from words that were heard to the author's text and to times in the audio."""
-
-    def __init__(
-        self,
-        manuscript: Manuscript,
-        transcript: Transcript,
-        expected: Expected,
-        heard: Sequence[SpokenWord],
-        stretches: Sequence[Stretch],
-    ) -> None:
-        self._length = len(manuscript.text)
-        self._transcript = transcript
-        self._expected = expected
-        self._heard = heard
-        self._stretches = stretches
-        self._stretch_starts = [stretch.heard_start for stretch in stretches]
-        self._heard_starts = [word.start for word in heard]
-        starts, at = [], 0
-        for word in transcript.words:
-            starts.append(at)
-            at += len(word.text) + 1
-        self._starts = starts
-
-    @property
-    def script_begins(self) -> int:
-        """Where in the transcript's text the disclosure is over."""
-        for stretch in self._stretches:
-            if stretch.end > self._expected.preface:
-                same = stretch.likeness is Likeness.SAME
-                first = stretch.heard_start + (max(0, self._expected.preface - stretch.start) if same else 0)
-                return self._heard[first].start if first < len(self._heard) else len(self._transcript.text)
-        return 0
-
-    def finding(self, found: Divergence) -> Finding:
-        """Return a divergence as a finding."""
-        begins, ends = self._times(found.heard_start, found.heard_end)
-        return Finding(
-            rule=RULE,
-            category=found.category,
-            verdict=Verdict.REVIEW,
-            span=self._span(found.start, found.end),
-            score=round(min(1.0, found.score), 4),
-            explanation=found.explanation,
-            view=VIEW,
-            threshold=found.threshold,
-            time_start=begins,
-            time_end=ends,
-        )
-
-    def of_transcript(self, span: Span) -> tuple[Span, float, float]:
-        """Return where `span` of the transcript's text stands in the author's text and in the audio."""
-        first, last = self._heard_range(span)
-        touched = list(self._touched(first, last))
-        start, end = len(self._expected.words), 0
-        for stretch in touched:
-            if stretch.likeness is Likeness.SAME:
-                shift = stretch.start - stretch.heard_start
-                start = min(start, max(first, stretch.heard_start) + shift)
-                end = max(end, min(last, stretch.heard_end) + shift)
-            else:
-                start, end = min(start, stretch.start), max(end, stretch.end)
-        return self._span(start, max(start, end)), *self._times(first, last)
-
-    def is_as_written(self, span: Span) -> bool:
-        """Say whether `span` of the transcript's text was heard word for word as it is written."""
-        first, last = self._heard_range(span)
-        return all(stretch.likeness is Likeness.SAME for stretch in self._touched(first, last))
-
-    def _heard_range(self, span: Span) -> tuple[int, int]:
-        first = max(0, bisect_right(self._heard_starts, span.start) - 1)
-        last = bisect_right(self._heard_starts, span.end - 1)
-        return first, max(first + 1, last)
-
-    def _touched(self, first: int, last: int) -> Sequence[Stretch]:
-        """Return the stretches of heard words `[first, last)`, those included that lie inside and were not heard."""
-        begin = max(0, bisect_right(self._stretch_starts, first) - 1)
-        end = begin
-        while end < len(self._stretches) and self._stretches[end].heard_start < last:
-            end += 1
-        return [
-            stretch
-            for stretch in self._stretches[begin:end]
-            if stretch.heard_end > first or first < stretch.heard_start
-        ]
-
-    def _span(self, start: int, end: int) -> Span:
-        """Return the author's characters of script words `[start, end)`; of their neighbours where there are none."""
-        preface, words = self._expected.preface, self._expected.words
-        start, end = max(start, preface), max(end, preface)
-        if start >= end:
-            start, end = max(preface, start - 1), min(len(words), start + 1)
-        inside = words[start:end]
-        if not inside:
-            return Span(0, min(1, self._length))
-        return Span(min(word.start for word in inside), max(word.end for word in inside))
-
-    def _times(self, first: int, last: int) -> tuple[float, float]:
-        """Return when heard words `[first, last)` are said; where there are none, the gap that they would fill."""
-        words = self._transcript.words
-        if first < last:
-            begin = bisect_right(self._starts, self._heard[first].start) - 1
-            end = bisect_right(self._starts, self._heard[last - 1].start) - 1
-            return words[begin].start, words[end].end
-        before = bisect_right(self._starts, self._heard[first - 1].start) - 1 if first > 0 else -1
-        after = bisect_right(self._starts, self._heard[first].start) - 1 if first < len(self._heard) else len(words)
-        begins = words[before].end if before >= 0 else 0.0
-        return begins, max(begins, words[after].start if after < len(words) else self._transcript.duration)
+def _finding(found: Divergence, place: Places) -> Finding:
+    where, begins, ends = place.of_words(found.start, found.end, found.heard_start, found.heard_end)
+    return Finding(
+        rule=RULE,
+        category=found.category,
+        verdict=Verdict.REVIEW,
+        span=where,
+        score=round(min(1.0, found.score), 4),
+        explanation=found.explanation,
+        view=VIEW,
+        threshold=found.threshold,
+        time_start=begins,
+        time_end=ends,
+    )
 
 
 def _expected(manuscript: Manuscript, disclosure: str, voices: Mapping[str, str]) -> Expected:

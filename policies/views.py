@@ -34,7 +34,7 @@ _PICTURES = {
 }  # fmt: skip
 _WORDS_OF_ONE = frozenset("aiubcknory")  # "u r a ..." are words to those who write so, not letters of one
 _FEWEST_OF_THEM = 4
-_SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][\s.,\-–—_*·•|/+~]{1,2}){2,60}[^\W\d_](?![^\W_])")
+_SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_](?:[^\w]|_){1,3}){2,60}[^\W\d_](?![^\W_])")
 _CHUNK = re.compile(r"[^\s—–…\"“”]+")
 _EMPHASIS = re.compile(r"(?<![\w*_])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*_])")
 _SPACE = re.compile(r"\s+")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.inspection import inspect
 from gateway.pipeline import Pipeline
 from gateway.submissions import Clip, EpisodeApproval, EpisodeHearing, State
 from tests.gateway_chain import Chain, build_chain, plainly
@@ -20,6 +21,12 @@ def chain(tmp_path: Path) -> Chain:
 def hearing_of(chain: Chain, episode_id: str) -> EpisodeHearing | None:
     with chain.database.read() as session:
         return session.get(EpisodeHearing, episode_id)
+
+
+def problems_of(chain: Chain) -> list[str]:
+    tools = chain.tools
+    found = inspect(chain.database, log=tools.log, blobs=tools.blobs, published=tools.settings.published_checkpoint)
+    return list(found.problems)
 
 
 def with_tools(chain: Chain, **changes: object) -> Pipeline:
@@ -102,3 +109,17 @@ def test_step_that_is_run_twice_hears_once(chain: Chain) -> None:
     assert chain.pipeline.listen(episode_id) == "heard"
     assert chain.pipeline.listen(episode_id) == "heard"
     assert chain.kinds(episode_id).count("speech.heard") == 1
+
+
+def test_fsck_notices_a_transcript_or_verdict_that_the_log_does_not_know(chain: Chain) -> None:
+    first, second = chain.submit(), chain.submit("please mumble")
+    chain.run(first)
+    chain.run(second)
+    assert problems_of(chain) == []
+    with chain.database.write() as session:
+        session.get_one(EpisodeHearing, first).transcript = [["Altered.", 0.0, 1.0, 0.9]]
+        row = session.get_one(EpisodeHearing, second)
+        row.decision = {**row.decision, "verdict": "allow"}
+    assert sorted(problem.split(":")[0] for problem in problems_of(chain)) == sorted(
+        [f"transcript of {first}", f"transcript of {second}"]
+    )

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BertForSequenceClassification
 
-from policies.adapters.entailment import EntailmentModel, packed, padded, token_rows
+from policies.adapters.entailment import EntailmentModel, packed, padded, token_rows, unpacked
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
 from policies.rules.stance import LABELS, Passage
 from policies.training.stance_examples import Pair, inference_pairs, read_claims, read_templates, template_pairs
@@ -86,7 +86,9 @@ def trained_names(network: BertForSequenceClassification) -> list[str]:
     return [name for name in network.state_dict() if not name.startswith(("bert.embeddings.", *frozen))]
 
 
-def train(network: BertForSequenceClassification, rows: Rows, *, epochs: float, seconds: float, out: Path) -> None:
+def train(
+    network: BertForSequenceClassification, rows: Rows, *, rate: float, epochs: float, seconds: float, out: Path
+) -> None:
     """Train in place and save every 200 steps; the learning rate reaches zero at the planned end or at `seconds`."""
     generator = random.Random(SEED)  # noqa: S311 - reproducible order, not a secret
     planned = math.ceil(epochs * math.ceil(len(rows.rows) / SIZE))
@@ -94,7 +96,7 @@ def train(network: BertForSequenceClassification, rows: Rows, *, epochs: float, 
     upper = [tensor for name, tensor in network.named_parameters() if name in names and "classifier" not in name]
     optimizer = torch.optim.AdamW(
         [
-            {"params": upper, "lr": 1.6e-4, "weight_decay": 0.02},
+            {"params": upper, "lr": rate, "weight_decay": 0.02},
             {"params": network.classifier.parameters(), "lr": 1e-3, "weight_decay": 0.0},
         ]
     )
@@ -228,6 +230,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with claims/ and nli/")
     parser.add_argument("--knowledge", type=Path, nargs="*", default=[], help="knowledge bases (JSON lists of records)")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.safetensors and card.toml")
+    parser.add_argument("--resume", type=Path, help="folder with weights to go on from")
+    parser.add_argument("--rate", type=float, default=1.6e-4, help="greatest learning rate of the layers")
     parser.add_argument("--epochs", type=float, default=1.1)
     parser.add_argument("--seconds", type=float, default=900.0, help="longest time for the training steps")
     parser.add_argument("--threads", type=int, default=1)
@@ -244,8 +248,11 @@ def main() -> None:
 
     packaged = PackagedEncoder()
     network = packaged.classifier(LABELS)
+    if arguments.resume:
+        shipped = load_file(arguments.resume / "model.safetensors")
+        network.load_state_dict(network.state_dict() | dict(unpacked(shipped)))
     rows = rows_of(training, packaged.tokenizer())
-    train(network, rows, epochs=arguments.epochs, seconds=arguments.seconds, out=arguments.out)
+    train(network, rows, rate=arguments.rate, epochs=arguments.epochs, seconds=arguments.seconds, out=arguments.out)
     save(network, arguments.out)
     model = EntailmentModel(packaged=packaged, weights=arguments.out)
     lines = []

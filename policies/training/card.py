@@ -91,8 +91,8 @@ limits = """
 English only. Labels are opinions of crowd workers on social media, not on spoken scripts. Severe toxicity, threats and
 sexual content have few public examples; most of theirs are our own contrast sentences. Weak on slurs alone, on abuse
 that only its context makes abuse, and on misspelled text; the lexicon and the views cover part of that. Some reclaimed
-words and positive mentions of groups are still scored as attacks. It judges words, not intent: whether a request is safe
-to answer is another question.
+words and positive mentions of groups are still scored as attacks. It judges words, not intent: whether a request
+is safe to answer is another question.
 HateCheck is not fully unseen: the contrast families were written knowing its functions and how an earlier head scored
 on each, and three of its shortest sentences ("I hate ...") had been seen. No text of it was trained on; thresholds come
 from development data.

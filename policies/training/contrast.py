@@ -13,7 +13,7 @@ from policies.training.corpus import CLASSES, Example
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _DEVELOPMENT_SHARE = 0.15  # of the templates; the share of sentences differs a little
-_WEIGHT = 2.0  # contrast sentences are few and matter most
+_WEIGHT = 2.5  # contrast sentences are few and matter most
 _PREFIXES = (
     "Honestly, ",
     "Look, ",

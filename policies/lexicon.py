@@ -171,8 +171,10 @@ def _entries(source: str, number: int, row: dict[str, str]) -> Iterator[Entry]:
             f"{place}: term {row['term']!r} is longer than {_MAXIMUM_WORDS} words or stands for more than "
             f"{_MAXIMUM_ALTERNATIVES} phrases; split it into several lines"
         )
-    if not re.fullmatch(r"[a-z_]+", row["category"]):
-        raise InvalidPolicyError(f"{place}: category {row['category']!r} must be lower case letters and underscores")
+    if not re.fullmatch(r"[a-z_]+(?:/[a-z_]+)?", row["category"]):
+        raise InvalidPolicyError(
+            f"{place}: category {row['category']!r} must be a word in lower case, or two with a slash between"
+        )
     try:
         verdict = Verdict(row["verdict"])
     except ValueError as error:

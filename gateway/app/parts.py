@@ -146,7 +146,9 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.detoxify import DetoxifyModel
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.adapters.topics import TopicHeads
     from policies.assemble import Models
+    from policies.encoder_memory import RememberingEncoder
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -161,7 +163,8 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    encoder = RememberingEncoder(MiniLmEncoder(packaged=packaged))
+    return Models(toxicity=toxicity, encoder=encoder, topics=TopicHeads(encoder=encoder))
 
 
 def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:

@@ -24,12 +24,12 @@ OWN_WEIGHTS = Path(__file__).parents[1] / "weights" / "topics"
 WEIGHTS_FILE = "model.safetensors"
 TOPICS = (
     "self_harm",  # any of the next two, or encouraging somebody to hurt himself
-    "self_harm_intent",  # the speaker means to hurt himself
-    "self_harm_instructions",  # methods, asked for or given
+    "self_harm/intent",  # the speaker means to hurt himself
+    "self_harm/instructions",  # methods, asked for or given
     "violence",  # threats, incitement, praise of violence
-    "graphic_violence",  # injury and death in gory detail
+    "violence/graphic",  # injury and death in gory detail
     "illicit",  # how to commit a crime
-    "illicit_violent",  # the same, with weapons or harm to people
+    "illicit/violent",  # the same, with weapons or harm to people
     "extremism",  # recruiting for, or praising, violent and hateful movements
     "dangerous_advice",  # advice that hurts whoever follows it
     "scam",  # posing as somebody to get money or secrets

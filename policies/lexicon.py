@@ -8,13 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 from math import prod
 
 from policies.decision import Verdict
-from policies.errors import InvalidPolicyError
+from policies.errors import InvalidPolicyError, Problem
 
 _COLUMNS = ["term", "category", "verdict"]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -74,15 +74,17 @@ class Lexicon:
     def parse(cls, content: bytes, *, source: str) -> Lexicon:
         """Read CSV with the columns term, category, verdict; raises `InvalidPolicyError` with file and line."""
         try:
-            reader = csv.DictReader(io.StringIO(content.decode("utf-8")), strict=True)
-            rows = list(enumerate(reader, start=2))
+            reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+            rows = [(reader.line_num, row) for row in reader]  # a quoted field may span lines, so rows are not counted
         except (UnicodeDecodeError, csv.Error) as error:
             raise InvalidPolicyError(f"{source}: is not a CSV file in UTF-8: {error}; save it as such") from error
         if reader.fieldnames != _COLUMNS:
             raise InvalidPolicyError(f"{source}: line 1: columns are {reader.fieldnames}; write {','.join(_COLUMNS)}")
         if not rows:
             raise InvalidPolicyError(f"{source}: has no entries; a lexicon without words finds nothing")
-        return cls(tuple(entry for number, row in rows for entry in _entries(source, number, row)))
+        entries = [(number, entry) for number, row in rows for entry in _entries(source, number, row)]
+        _refuse_contradictions(source, entries)
+        return cls(tuple(entry for _, entry in entries))
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -152,6 +154,32 @@ def _singular(word: str) -> str:
     if word.endswith("es") and word[:-2].endswith(("ch", "sh", "ss", "x")):
         return word[:-2]
     return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def _refuse_contradictions(source: str, entries: Sequence[tuple[int, Entry]]) -> None:
+    """Raise if a term stands twice in one category, or leads to different verdicts."""
+    seen: dict[tuple[str, ...], dict[str, tuple[int, Verdict]]] = {}
+    problems = []
+    for number, entry in entries:
+        known = seen.setdefault(entry.words, {})
+        if entry.category in known:
+            problems.append(
+                Problem(
+                    source, number, "", f"{entry.term!r} is on line {known[entry.category][0]} too; keep one of them"
+                )
+            )
+        for line, verdict in known.values():
+            if verdict is not entry.verdict:
+                problems.append(
+                    Problem(
+                        source, number, "",
+                        f"{entry.term!r} leads to {entry.verdict.value} here and to {verdict.value} on line {line}; "
+                        "give both the same verdict",
+                    )
+                )  # fmt: skip
+        known.setdefault(entry.category, (number, entry.verdict))
+    if problems:
+        raise InvalidPolicyError.listing(problems)
 
 
 def _entries(source: str, number: int, row: dict[str, str]) -> Iterator[Entry]:

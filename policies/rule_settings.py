@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from policies.decision import Verdict
 
-Score = Annotated[float, Field(ge=0.0, le=1.0)]
+Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]  # strict: neither true nor "0.5" is a score
 ToxicityClass = Literal[
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"
 ]
@@ -17,7 +17,10 @@ HazardTopic = Literal[
     "self_harm", "self_harm/intent", "self_harm/instructions", "violence", "violence/graphic", "illicit",
     "illicit/violent", "extremism", "dangerous_advice", "scam",
 ]  # fmt: skip
-Datum = Literal["email", "phone", "payment_card", "iban", "ip_address", "national_id", "street_address"]
+Datum = Literal[
+    "email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport", "street_address",
+    "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret", "medical",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -97,10 +100,14 @@ class SensitiveRule(RuleTable):
 
 
 class PersonalDataRule(RuleTable):
-    """Kinds of personal data that are looked for."""
+    """Kinds of personal data that are looked for; `allow` lists the show's own contact data as one would write it."""
 
     verdict: Verdict = Verdict.REVIEW
     kinds: tuple[Datum, ...] = Field(min_length=1)
+    allow: tuple[Annotated[str, Field(min_length=5, max_length=200)], ...] = Field(default=(), max_length=1000)
+    phone_regions: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(
+        default=("US", "GB", "IE", "AU", "NZ", "IN", "ZA", "DE", "FR", "ES", "IT", "NL"), min_length=1
+    )
 
 
 class MarkupRule(RuleTable):
@@ -164,6 +171,19 @@ class ImpersonationRule(RuleTable):
     people: tuple[str, ...] = ()
 
 
+class ProtectedTextRule(RuleTable):
+    """Passages of the texts that `assay policy texts` registered; verdict and quotation length are per text."""
+
+
+class JudgeRule(RuleTable):
+    """A second opinion by a language model; `policy` is what it is told, the pack's guidance when empty."""
+
+    policy: str = Field(default="", max_length=20_000)
+    verdict: Literal[Verdict.REVIEW, Verdict.BLOCK] = Verdict.REVIEW
+    on_failure: Literal["error", "review"] = "error"
+    max_passages: int = Field(default=500, ge=1, le=10_000)
+
+
 class RuleSettings(Strict):
     """All rules; a table that is absent means that the rule is off."""
 
@@ -178,6 +198,8 @@ class RuleSettings(Strict):
     prompt_injection: PromptInjectionRule | None = None
     impersonation: ImpersonationRule | None = None
     spoken: SpokenRule | None = None
+    protected_text: ProtectedTextRule | None = None
+    llm_judge: JudgeRule | None = None
 
     def is_empty(self) -> bool:
         """Say whether no rule that reads the script is enabled; listening alone does not judge a script."""

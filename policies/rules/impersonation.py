@@ -25,9 +25,9 @@ _MOST_FINDINGS = 100
 _OPENING_CHARACTERS = 600  # where a programme says what it is
 _NEIGHBOURS = 3  # sentences within which a caller who gives a name asks for money or secrets
 
-_PLACE = (
-    r"(?! (?:street|road|avenue|lane|square|island|county|park|hotel|school|university|college|hospital|bridge|"
-    r"station|building|house)\b)"
+_PLACES = (
+    r"(?:street|road|avenue|lane|square|island|county|park|hotel|school|university|college|hospital|bridge|station|"
+    r"building|house)"
 )
 _SATIRE = re.compile(
     r"\b(?:satir\w+|parod(?:y|ies|ied)|spoof|impression(?:s|ist)?|sketch(?:es)?|comedy|not the real|fictional|"
@@ -100,17 +100,18 @@ class Impersonation:
         listed = tomllib.loads(_PEOPLE.read_text(encoding="utf-8"))
         people = [*_names(listed["people"]), *(name.lower() for name in settings.people)]
         titles = _any(_names(listed["titles"]))
+        name = rf"(?!(?i:{_PLACES})\b)[A-Z][\w'’-]+"
         who = (
             rf"(?:(?i:(?:the )?(?:real |former )?(?:{titles} )?(?:{_any(people)}))"
-            rf"|(?i:(?:{titles})) [A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)\b(?!['’]s\b)"
+            rf"|(?i:(?:{titles})) {name}(?: {name})?)\b(?!['’]s\b)(?! (?i:{_PLACES})\b)"
         )
         self._who = re.compile(who)
         # What follows "this is" must show a speaker: "this is President Hall's house" and captions are no claims.
         self._claim = re.compile(
             rf"(?i:\b(?:I am|I['’]m|my name is|it['’]?s me,?|you are (?:speaking|talking) (?:to|with)|you are "
-            rf"listening to the voice of)) {who}(?i:{_PLACE})"
+            rf"listening to the voice of)) {who}"
             rf"(?! (?i:fan|supporter|voter|impersonator))"
-            rf"|(?i:\bthis is) (?i:your )?{who}(?i:{_PLACE})(?=[.,!;:—–]|$|(?i: (?:speaking|here|calling|and "
+            rf"|(?i:\bthis is) (?i:your )?{who}(?=[.,!;:—–]|$|(?i: (?:speaking|here|calling|and "
             rf"(?:I|this|today)|with (?:a|an) (?:\w+ )?message|live)\b))"
             rf"|(?i:\b(?:I am|I['’]m|speaking as|I, as|as your|I,) (?:the |your "
             rf")?(?:{_any(_names(listed['offices']))}))\b"

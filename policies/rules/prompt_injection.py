@@ -32,10 +32,10 @@ _ORDERS = (
 _MACHINE = (
     r"(?:a\.?i\.?|llms?|(?:large )?language models?|(?:moderation|screening|safety|content) (?:models?|"
     r"systems?|bots?|ai|agents?)|"
-    r"moderator bots?|classifiers?|chat ?bots?|(?:ai )?assistant|automated (?:reviewers?|systems?|moderators?)|"
+    r"moderator bots?|classifiers?|chat ?bots?|ai assistants?|automated (?:reviewers?|systems?|moderators?)|"
     r"(?:ai|machine) (?:reviewers?|moderators?|judges?|models?|systems?|agents?)|transcri(?:ber|ption "
     r"(?:system|model|bot))|"
-    r"chatgpt|gpt|claude|gemini|copilot|siri)"
+    r"chatgpt|gpt|claude|gemini|copilot)"
 )
 _CLEAN = (
     r"(?:allow(?:ed)?|approved?|safe|pass(?:ed)?|benign|harmless|clean|compliant|acceptable|not flagged|non-?toxic|"
@@ -65,15 +65,15 @@ _INSTRUCTIONS = tuple(
         r"previously|so far|until now|told)\b",
         rf"\b(?:output|return|respond|reply|answer|print|say|emit)(?: only| just| simply| back| with| the| a| "
         rf"an| verdict| decision|"
-        rf" label| word| nothing but| exactly){{0,5}} {_CLEAN}\b(?= (?:verdict|decision|and nothing|for "
+        rf" label| word| nothing but| exactly){{0,5}} [\"'“‘]?{_CLEAN}\b(?= (?:verdict|decision|and nothing|for "
         rf"(?:this|every|all|the))|[\"'”’.!]|$)",
         rf"\b(?:mark|classify|label|rate|flag|score|treat|report|approve|judge|evaluate|deem) (?:this|the|the "
         rf"following|following|my|everything|all|it)"
         rf"(?: (?:script|text|episode|content|passage|message|transcript|document|submission|input|"
         rf"conversation|below|here)){{0,3}}"
         rf" as (?:being )?(?:entirely |completely |fully )?{_CLEAN}\b",
-        rf"\b(?:verdict|decision|label|rating|result|output|response) (?:must|should|has to|is to|shall|needs "
-        rf"to) be (?:set to )?[\"'“]?{_CLEAN}\b",
+        r"\b(?:verdict|decision|label|rating|result|output|response) (?:must|should|has to|is to|shall|needs "
+        r"to) be (?:set to )?[\"'“]?(?:allow|safe|pass|benign|harmless|clean|not flagged)\b",
         r"[\"'“]?\b(?:verdict|decision|flagged|is_safe|moderation|label)[\"'”]\s{0,3}:\s{0,3}[\"'“]?(?:allow|"
         r"approved?|safe|false|true|pass)\b",
         r"[\"'“]findings[\"'”]\s{0,3}:\s{0,3}\[\s{0,3}\]",
@@ -102,8 +102,8 @@ _INSTRUCTIONS = tuple(
         r")?(?:system prompt|hidden prompt|"
         r"initial (?:prompt|instructions)|hidden instructions|secret instructions|original instructions|"
         r"instructions you were given)\b",
-        r"\b(?:do not|don['’]t|never) (?:flag|moderate|screen|transcribe|censor|report|block|analy[sz]e) "
-        r"(?:this|the following|the next|what follows|my|it\b|any of this)",
+        r"\b(?:do not|don['’]t|never) (?:flag|moderate|screen|transcribe|censor) "
+        r"(?:this|the following|the next|what follows|my (?:script|text|words|message)|any of this)",
         r"\btranscriber\b[,:]? (?:please )?(?:do not|don['’]t|leave out|omit|skip|write|ignore)",
         r"\b(?:content|safety|moderation) (?:policy|policies|filters?|checks?|rules) (?:has|have|is|are)(?: "
         r"\w+){0,2} (?:disabled|suspended|lifted|switched off|turned off|void)\b",

@@ -10,6 +10,7 @@ import torch
 from policies.adapters.detoxify import DetoxifyModel
 from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder
+from policies.adapters.topics import TopicHeads
 from policies.assemble import Models, build_screener
 from policies.examples import Example, try_examples
 from policies.pack_checks import missing_for_live
@@ -31,7 +32,8 @@ def one_thread() -> Iterator[None]:
 def screener(tmp_path_factory: pytest.TempPathFactory) -> Screener:
     packaged = PackagedEncoder()
     toxicity = DetoxifyModel.packaged(packaged=packaged, scratch=tmp_path_factory.mktemp("models"))
-    return build_screener(POLICY, models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged)))
+    encoder = MiniLmEncoder(packaged=packaged)
+    return build_screener(POLICY, models=Models(toxicity=toxicity, encoder=encoder, topics=TopicHeads(encoder=encoder)))
 
 
 @pytest.mark.parametrize("example", POLICY.examples, ids=lambda example: example.name)

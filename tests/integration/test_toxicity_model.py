@@ -45,8 +45,9 @@ def toxicity(packaged: PackagedEncoder, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def screener(packaged: PackagedEncoder, toxicity: DetoxifyModel) -> Screener:
+    encoder = MiniLmEncoder(packaged=packaged)
     return build_screener(
-        Policy.load(DEFAULT_PACK), models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+        Policy.load(DEFAULT_PACK), models=Models(toxicity=toxicity, encoder=encoder, topics=TopicHeads(encoder=encoder))
     )
 
 

@@ -18,7 +18,8 @@ _NUMBER = (
     r"sixteen|seventeen)"
 )
 _MINOR = re.compile(
-    rf"\b{_NUMBER}[- ]years?[- ]olds?\b|\b{_NUMBER} years? of age\b|\b(?:aged?|just turned|only|not yet) {_NUMBER}\b"
+    rf"\b{_NUMBER}[- ]years?[- ]olds?\b|\b{_NUMBER} years? of age\b"
+    rf"|\b(?:aged?|turn(?:s|ed|ing)|only|not yet) {_NUMBER}\b"
     r"(?! (?:per ?cent|million|thousand|hundred|euros?|pounds|dollars|minutes|hours|days|weeks|months|years|"
     r"times|of)\b)"
     r"|\b(?:child(?:ren)?|kids?|toddlers?|infants?|minors|a minor|pre-?teens?|pre-?teen|pre-?pubescents?|pubescents?|"

@@ -15,6 +15,7 @@ import torch
 from policies.adapters.detoxify import CLASSES, OWN_WEIGHTS, DetoxifyModel
 from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder, packaged_archive
+from policies.adapters.topics import TopicHeads
 from policies.assemble import Models, build_screener
 from policies.decision import Verdict
 from policies.errors import ModelUnavailableError

@@ -153,11 +153,15 @@ def build_models(settings: Settings) -> Models:
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.entailment import EntailmentModel
+    from policies.adapters.hibari_dictionary import HibariDictionary
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.adapters.topics import TopicHeads
     from policies.assemble import Models
-    from policies.remembered_vectors import RememberingEncoder
+    from policies.checkworthiness import CheckWorthiness
+    from policies.language_identifier import LanguageModel
+    from policies.memo import RememberedScores, RememberedVectors
     from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
@@ -173,12 +177,16 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    encoder = RememberingEncoder(MiniLmEncoder(packaged=packaged))
+    encoder = RememberedVectors(MiniLmEncoder(packaged=packaged))
     return Models(
-        toxicity=toxicity,
+        toxicity=RememberedScores(toxicity),
         encoder=encoder,
         topics=TopicHeads(encoder=encoder),
+        stance=EntailmentModel(packaged=packaged),
+        check_worthiness=CheckWorthiness(encoder=encoder.model),
+        pronunciations=HibariDictionary(),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        language=LanguageModel(),
         texts=registered_texts(settings),
         judge=build_judge(settings),
     )

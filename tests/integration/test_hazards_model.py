@@ -17,8 +17,8 @@ from policies.adapters.topics import OWN_WEIGHTS, TOPICS, TopicHeads
 from policies.assemble import Models, build_rules
 from policies.decision import Finding, Verdict
 from policies.errors import ModelUnavailableError
+from policies.memo import RememberedVectors
 from policies.policy import DEFAULT_PACK, Policy, Rule
-from policies.remembered_vectors import RememberingEncoder
 from policies.rule_settings import RuleSettings
 from policies.rules.hazards import Hazards
 from policies.text import Manuscript
@@ -41,7 +41,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def heads() -> TopicHeads:
-    return TopicHeads(encoder=RememberingEncoder(MiniLmEncoder(packaged=PackagedEncoder())))
+    return TopicHeads(encoder=RememberedVectors(MiniLmEncoder(packaged=PackagedEncoder())))
 
 
 @pytest.fixture(scope="module")

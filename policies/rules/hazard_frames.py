@@ -35,23 +35,30 @@ _OUGHT_NOT = re.compile(
     r"\b(?:nobody|no one|you|we|people|children|never) (?:should|must|may|ought to) (?:never|not|ever)\b|"
     r"\b(?:do not|don['’]t|never|please do not|please don['’]t) (?:ever )?(?:hurt|harm|kill|stop taking|try|"
     r"mix|double|share|"
-    r"tell|give|trust|drink|swallow|take more|leave)\b|\bwill never ask\b|\bnobody should ever\b",
+    r"tell|give|trust|believe|drink|swallow|take more|leave)\b|\bwill never ask\b|\bnobody should ever\b",
     re.IGNORECASE,
 )
 _REPORT = re.compile(
     r"\b(?:police|prosecutors?|investigators?|detectives?|officials?|the (?:court|jury|judge|trial|inquiry|"
     r"report|sheriff|"
     r"coroner|mayor|minister|ministry|charity|study|museum|film|novel|documentary|book|play|historian|"
-    r"defendant|suspects?|"
+    r"defendant|suspects?|killer|murderer|gunman|attacker|bomber|thie(?:f|ves)|"
     r"survivors?|victims?))(?:['’]s)? (?:\w+ )?(?:says?|said|hears?|heard|finds?|found|found out|stopped|"
     r"believes?|warn(?:s|ed)?|"
     r"wants?|denies|denied|follows?|tells?|told|shows?|describes?|had|is about|arrested|seized|testified|remembers?|"
-    r"admits?|admitted|condemned|was|were)\b"
+    r"admits?|admitted|condemned|wrote|was|were)\b"
+    r"|\b(?:myths?|rumou?rs?|hoax(?:es)?|false claims?|chain (?:message|letter)s?|viral (?:post|video|message|claim)s?|"
+    r"influencers?|bloggers?|quacks?)\b|\b(?:is|are|was|were) (?:false|untrue|nonsense|a lie|wrong)\b"
     r"|\b(?:was|were|been|being|is|are) (?:\w+ )?(?:arrested|charged|sentenced|jailed|convicted|accused|indicted|fined|"
     r"condemned|banned|caught|found guilty)\b"
     r"|\b(?:it is|it's|is) (?:a crime|illegal|against the law|forbidden)\b|\bwent to prison\b|\blaws? (?:that "
     r")?(?:punish\w*|forbids?|bans?)\b"
     r"|\b(?:in|since|until|before|during) (?:1[0-9]|20)\d\d\b",
+    re.IGNORECASE,
+)
+_SUPPORT = re.compile(
+    r"\byou(?: are|['’]re) not alone\b|\b(?:help|crisis|hot)[- ]?lines?\b|\bsamaritans\b|\breach out\b|"
+    r"\b(?:talk|speak|turn) to (?:a|an|your|someone|somebody)\b|\btherap(?:y|ists?)\b|\bcounsell?(?:ors?|ing)\b",
     re.IGNORECASE,
 )
 # What a cue leaves of a score. Cues can be written by an attacker, so a very sure score still reaches a person.
@@ -61,6 +68,6 @@ _LEFT_BY_REPORT = 0.5
 
 def share_left(text: str) -> float:
     """Return the factor 0..1 that the cues in `text` leave of a hazard score; 1.0 where there are none."""
-    if _PROTECTIVE.search(text) or _OUGHT_NOT.search(text):
+    if _PROTECTIVE.search(text) or _OUGHT_NOT.search(text) or _SUPPORT.search(text):
         return _LEFT_BY_PROTECTION
     return _LEFT_BY_REPORT if _REPORT.search(text) else 1.0

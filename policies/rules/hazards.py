@@ -26,6 +26,8 @@ from policies.views import ORIGINAL, Views
 INTENT = "self_harm/intent"
 # Two sentences further apart than this are not heard as one thought, and their mean vector means little.
 _PAIR_CHARACTERS = 400
+# A mean of two vectors says less than either, so a pair has to be surer, by this share of the way from threshold to 1.
+_PAIR_MARGIN = 0.35
 _MEANING = {
     "self_harm": "encouragement of self-harm or talk that glorifies it",
     "self_harm/intent": "a speaker who means to hurt himself",
@@ -192,8 +194,12 @@ class Hazards:
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
         # What either sentence turns around, it turns around for both: "Do not do this: ..."
         scores = self._model.score(means) * np.minimum(left[one], left[other])[:, None]
+        thresholds: Mapping[str, float] = dict(self._settings.review)
         for at, row in zip(near, scores, strict=True):
-            yield from self._judge(at - 1, at, row, ORIGINAL, None)
+            for candidate in self._judge(at - 1, at, row, ORIGINAL, None):
+                threshold = thresholds.get(candidate.category, 1.0)
+                if candidate.score >= threshold + _PAIR_MARGIN * (1.0 - threshold):
+                    yield candidate
 
     def _finding(self, candidate: _Candidate, sentences: Sequence[Sentence]) -> Finding:
         explanation = f"The model hears {_MEANING.get(candidate.category, candidate.category)}."

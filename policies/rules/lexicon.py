@@ -90,7 +90,21 @@ class SensitiveTopics:
             for view, hit, span in hits(self._lexicon, views)
             if hit.entry.category in SENSITIVE and limit.admits(hit.entry.category, hit)
         ]
-        return listed + minors_in_sexual_context(self.id, views)
+        return _without_repeats(listed) + minors_in_sexual_context(self.id, views)
+
+
+def _without_repeats(findings: list[Finding]) -> list[Finding]:
+    """Drop a finding that overlaps another of its category which is at least as strict: one phrase, one question."""
+    kept: list[Finding] = []
+    reach: dict[str, Finding] = {}  # per category, the strictest kept finding that reaches furthest
+    for finding in sorted(findings, key=lambda one: (one.span.start, -one.verdict.severity, -one.span.end)):
+        known = reach.get(finding.category)
+        overlaps = known is not None and finding.span.start < known.span.end
+        if known is not None and overlaps and finding.verdict.severity <= known.verdict.severity:
+            continue
+        kept.append(finding)
+        reach[finding.category] = finding
+    return kept
 
 
 class _Limit:

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
-from torch import nn
+from torch import Tensor, nn
 
 from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import PackagedEncoder
 from policies.adapters.topics import OWN_MODEL_ID, OWN_WEIGHTS, TOPICS, WEIGHTS_FILE
 from policies.rules.hazard_frames import share_left
-from policies.training.card import area
+from policies.training.exam import area, average_precision
 from policies.training.topic_examples import (
     FOLDS,
     TopicExample,
@@ -75,10 +75,10 @@ def fit(data: _Data, *, seed: int) -> dict[str, Array]:
     """Return the tensors of `TopicHeads`, trained on `data`."""
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
-    networks = [_network(data.vectors.shape[1]) for _ in range(_NETWORKS)]
+    networks = [_Network(data.vectors.shape[1]) for _ in range(_NETWORKS)]
     for network in networks:
         _train(network, data, generator)
-    hidden, output = [network[0] for network in networks], [network[3] for network in networks]
+    hidden, output = [network.hidden for network in networks], [network.output for network in networks]
     joined = {
         "hidden.weight": np.concatenate([layer.weight.detach().numpy().T for layer in hidden], axis=1),
         "hidden.bias": np.concatenate([layer.bias.detach().numpy() for layer in hidden]),
@@ -88,13 +88,21 @@ def fit(data: _Data, *, seed: int) -> dict[str, Array]:
     return {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in joined.items()}
 
 
-def _network(dimensions: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(dimensions, _HIDDEN), nn.ReLU(), nn.Dropout(_DROPOUT), nn.Linear(_HIDDEN, len(TOPICS))
-    )
+class _Network(nn.Module):
+    """One hidden layer; dropout only while training."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(dimensions, _HIDDEN)
+        self.output = nn.Linear(_HIDDEN, len(TOPICS))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return (n, topics) logits."""
+        logits: Tensor = self.output(nn.functional.dropout(torch.relu(self.hidden(vectors)), _DROPOUT, self.training))
+        return logits
 
 
-def _train(network: nn.Sequential, data: _Data, generator: np.random.Generator) -> None:
+def _train(network: _Network, data: _Data, generator: np.random.Generator) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
     for epoch in range(_EPOCHS):
         for group in optimizer.param_groups:
@@ -105,12 +113,12 @@ def _train(network: nn.Sequential, data: _Data, generator: np.random.Generator) 
         weights = torch.from_numpy(np.concatenate([data.weights, pairs.weights]))
         known = ~torch.isnan(labels)
         labels = torch.nan_to_num(labels)
-        for rows in torch.randperm(len(vectors)).split(_BATCH):
+        for rows in torch.randperm(len(vectors)).split(_BATCH):  # type: ignore[no-untyped-call]  # torch leaves it untyped
             noisy = vectors[rows] + _NOISE * torch.randn(len(rows), vectors.shape[1]) / vectors.shape[1] ** 0.5
             loss = nn.functional.binary_cross_entropy_with_logits(network(noisy), labels[rows], reduction="none")
             loss = (loss * known[rows] * weights[rows, None]).sum() / known[rows].sum()
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
 
 
@@ -145,12 +153,6 @@ def across_folds(data: _Data, folds: NDArray[np.int64], neutral: Array) -> tuple
         mean += scores(tensors, neutral) / FOLDS
         print(f"fold {fold + 1} of {FOLDS} done", flush=True)
     return unseen, mean
-
-
-def average_precision(values: Array, positive: NDArray[np.bool_]) -> float:
-    """Return the mean precision at each positive, ranked by score."""
-    ranked = positive[np.argsort(-values, kind="stable")]
-    return float((np.cumsum(ranked) / (np.arange(len(ranked)) + 1))[ranked].mean())
 
 
 def measure(data: _Data, unseen: Array, neutral: Array) -> dict[str, Measured]:
@@ -191,7 +193,9 @@ limits = """
 English only. Trained on sentences that we wrote ourselves, so the numbers below are about our own idea of each topic;
 real scripts differ. The vectors show what a sentence is about better than what it wants: questions of protection lie
 close to questions of crime, and the rule lowers the score where words of protection or reporting stand. Irony, code
-words and hints are missed. Nothing here knows sexual content with minors; phrases and word pairs do.
+words and hints are missed. Some counter-example families were written after examples of the default policy pack had
+shown false alarms, so those examples are no unseen measure. Nothing here knows sexual content with minors; phrases and
+word pairs do.
 """
 
 [weights]
@@ -248,7 +252,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     generator = random.Random(arguments.seed)  # noqa: S311 - sampling sentences, no secret
-    examples = [*family_examples(generator), *plain_examples(arguments.data, generator)]
+    examples = [*family_examples(arguments.seed), *plain_examples(arguments.data, generator)]
     neutral = neutral_sentences(arguments.data, generator)
     encoder = MiniLmEncoder(packaged=PackagedEncoder())
     print(f"encoding {len(examples) + len(neutral)} sentences", flush=True)

@@ -49,6 +49,7 @@ _REPORT = re.compile(
     r"admits?|admitted|condemned|wrote|was|were)\b"
     r"|\b(?:myths?|rumou?rs?|hoax(?:es)?|false claims?|chain (?:message|letter)s?|viral (?:post|video|message|claim)s?|"
     r"influencers?|bloggers?|quacks?)\b|\b(?:is|are|was|were) (?:false|untrue|nonsense|a lie|wrong)\b"
+    r"|^[\"'“‘]?(?:no|nope|wrong|false)[,.!:]"
     r"|\b(?:was|were|been|being|is|are) (?:\w+ )?(?:arrested|charged|sentenced|jailed|convicted|accused|indicted|fined|"
     r"condemned|banned|caught|found guilty)\b"
     r"|\b(?:it is|it's|is) (?:a crime|illegal|against the law|forbidden)\b|\bwent to prison\b|\blaws? (?:that "

@@ -101,7 +101,8 @@ class Hazards:
                 "use heads with these topics or remove the thresholds"
             )
         self._model = model
-        self._settings = settings
+        self._review: Mapping[str, float] = {str(name): score for name, score in settings.review.items()}
+        self._block: Mapping[str, float] = {str(name): score for name, score in settings.block.items()}
         self._phrases = Lexicon(tuple(entry for entry in lexicon.entries if entry.category in SENSITIVE))
         self._columns = {name: column for column, name in enumerate(model.topics)}
         self.categories = tuple(sorted({*settings.review, *settings.block}))
@@ -150,14 +151,14 @@ class Hazards:
         self, first: int, last: int, row: NDArray[np.float32], view: str, text: str | None
     ) -> Iterable[_Candidate]:
         """Yield what `row` reaches; `text` (of a single sentence) may hold the listed phrase that a block needs."""
-        wants_help = row[self._columns[INTENT]] >= self._settings.review.get(INTENT, 2.0)
+        wants_help = row[self._columns[INTENT]] >= self._review.get(INTENT, 2.0)
         families: set[str] | None = None
         for category in self.categories:
             score = float(row[self._columns[category]])
             verdict = Verdict.ALLOW
-            if score >= self._settings.review.get(category, 2.0):
+            if score >= self._review.get(category, 2.0):
                 verdict = Verdict.REVIEW
-            if text is not None and score >= self._settings.block.get(category, 2.0) and not wants_help:
+            if text is not None and score >= self._block.get(category, 2.0) and not wants_help:
                 if families is None:
                     families = {hit.entry.category.partition("/")[0] for hit in self._phrases.search(text)}
                 if category.partition("/")[0] in families:
@@ -194,10 +195,9 @@ class Hazards:
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
         # What either sentence turns around, it turns around for both: "Do not do this: ..."
         scores = self._model.score(means) * np.minimum(left[one], left[other])[:, None]
-        thresholds: Mapping[str, float] = dict(self._settings.review)
         for at, row in zip(near, scores, strict=True):
             for candidate in self._judge(at - 1, at, row, ORIGINAL, None):
-                threshold = thresholds.get(candidate.category, 1.0)
+                threshold = self._review.get(candidate.category, 1.0)
                 if candidate.score >= threshold + _PAIR_MARGIN * (1.0 - threshold):
                     yield candidate
 
@@ -209,7 +209,7 @@ class Hazards:
             explanation += " A listed phrase in the same sentence says the same."
         if candidate.eased:
             explanation += " The words seem to be reported or condemned, so a person should read them in context."
-        thresholds = self._settings.block if candidate.verdict is Verdict.BLOCK else self._settings.review
+        thresholds = self._block if candidate.verdict is Verdict.BLOCK else self._review
         return Finding(
             rule=self.id,
             category=candidate.category,
@@ -218,7 +218,7 @@ class Hazards:
             score=round(min(1.0, max(0.0, candidate.score)), 4),
             explanation=explanation,
             view=candidate.view,
-            threshold=dict(thresholds).get(candidate.category),  # type: ignore[call-overload]  # str among literals
+            threshold=thresholds.get(candidate.category),
         )
 
 

@@ -26,7 +26,7 @@ from policies.views import build_views
 from tests.manuscripts import dialogue, spoken
 
 POLICY = Policy.load(DEFAULT_PACK)
-UNSEEN = tomllib.loads(Path(__file__).with_name("unseen_hazards.toml").read_text(encoding="utf-8"))
+UNTRAINED = tomllib.loads(Path(__file__).with_name("untrained_hazards.toml").read_text(encoding="utf-8"))
 NEUTRAL = Path(__file__).parents[1] / "unit" / "policies" / "neutral_sentences.txt"
 PARTS = ("hazards", "prompt_injection", "impersonation", "sensitive")
 
@@ -58,13 +58,13 @@ def found(rules: tuple[Rule, ...], text: str | Manuscript) -> list[Finding]:
     return [finding for rule in rules for finding in rule.check(manuscript, views)]
 
 
-def test_most_unseen_hazards_are_held(rules: tuple[Rule, ...]) -> None:
-    missed = [text for text in UNSEEN["hazardous"] if not found(rules, text)]
+def test_most_hazards_in_words_that_were_not_trained_on_are_held(rules: tuple[Rule, ...]) -> None:
+    missed = [text for text in UNTRAINED["hazardous"] if not found(rules, text)]
     assert len(missed) <= 5, missed
 
 
-def test_no_unseen_harmless_sentence_is_held(rules: tuple[Rule, ...]) -> None:
-    held = [text for text in UNSEEN["harmless"] if found(rules, text)]
+def test_no_harmless_sentence_that_was_not_trained_on_is_held(rules: tuple[Rule, ...]) -> None:
+    held = [text for text in UNTRAINED["harmless"] if found(rules, text)]
     assert held == []
 
 

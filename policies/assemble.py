@@ -12,12 +12,15 @@ from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
 from policies.protected.registry import TextRegistry
 from policies.rules.claim_matching import SentenceEncoder
+from policies.rules.hazards import Hazards, TopicModel
+from policies.rules.impersonation import Impersonation
 from policies.rules.language import UnsupportedLanguage
 from policies.rules.lexicon import ListedWords, SensitiveTopics
 from policies.rules.llm_judge import Judge, SecondOpinion
 from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
+from policies.rules.prompt_injection import PromptInjection
 from policies.rules.protected_text import ProtectedPassages
 from policies.rules.stance import StanceModel
 from policies.rules.toxicity import Toxicity, ToxicityModel
@@ -31,6 +34,7 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    topics: TopicModel | None = None
     pronunciations: Pronunciations | None = None
     stance: StanceModel | None = None
     check_worthiness: CheckWorthinessModel | None = None
@@ -96,6 +100,16 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
                 categories=policy.category_guidance,
             )
         )
+    if settings.hazards and settings.hazards.enabled:
+        if models.topics is None:
+            raise InvalidPolicyError(f"policy {policy.id!r} screens for hazards, but no topic heads were given")
+        rules.append(Hazards(model=models.topics, lexicon=policy.lexicon, settings=settings.hazards))
+    if settings.prompt_injection and settings.prompt_injection.enabled:
+        if models.topics is None:
+            raise InvalidPolicyError(f"policy {policy.id!r} looks for prompt injection, but no topic heads were given")
+        rules.append(PromptInjection(model=models.topics, settings=settings.prompt_injection))
+    if settings.impersonation and settings.impersonation.enabled:
+        rules.append(Impersonation(settings=settings.impersonation))
     return tuple(rules)
 
 
@@ -121,5 +135,10 @@ def build_screener(policy: Policy, *, models: Models) -> Screener:
 def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:
     """Return (name, model) of the models whose rules are on."""
     settings = policy.rules
-    pairs = (("toxicity", settings.toxicity, models.toxicity), ("sentence", settings.misinformation, models.encoder))
+    pairs = (
+        ("toxicity", settings.toxicity, models.toxicity),
+        ("sentence", settings.misinformation, models.encoder),
+        ("topic", settings.hazards, models.topics),
+        ("topic", settings.prompt_injection, models.topics),
+    )
     return [(name, model) for name, rule, model in pairs if rule and rule.enabled and model is not None]

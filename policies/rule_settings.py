@@ -13,6 +13,10 @@ Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]  # strict: neither 
 ToxicityClass = Literal[
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"
 ]
+HazardTopic = Literal[
+    "self_harm", "self_harm/intent", "self_harm/instructions", "violence", "violence/graphic", "illicit",
+    "illicit/violent", "extremism", "dangerous_advice", "scam",
+]  # fmt: skip
 Datum = Literal[
     "email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport", "street_address",
     "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret", "medical",
@@ -141,6 +145,39 @@ class SpokenRule(Strict):
     transcript_block: Literal["review", "block"] = "review"  # what a block found only by ear leads to
 
 
+class HazardsRule(RuleTable):
+    """Thresholds per topic for a person's review; a block needs a listed phrase in the same sentence as well."""
+
+    review: dict[HazardTopic, Score] = Field(default_factory=dict)
+    block: dict[HazardTopic, Score] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.enabled and not (self.review or self.block):
+            raise ValueError("has no thresholds, so it would find nothing; give review or block thresholds")
+        for name, score in self.block.items():
+            if self.review.get(name, 2.0) > score:
+                raise ValueError(f"review.{name} is missing or above block.{name}; doubt must lead to a review first")
+            if name == "self_harm/intent":
+                raise ValueError("block.self_harm/intent is refused: a cry for help needs a person; use review")
+        return self
+
+
+class PromptInjectionRule(RuleTable):
+    """Text addressed to a machine that judges the script; `review` is the score from which the model alone asks."""
+
+    verdict: Verdict = Verdict.REVIEW
+    control_tokens: Verdict = Verdict.REVIEW
+    review: Score = 0.8
+
+
+class ImpersonationRule(RuleTable):
+    """Speaking as a real person or an authority; `people` adds full names to the built-in list."""
+
+    verdict: Verdict = Verdict.REVIEW
+    people: tuple[str, ...] = ()
+
+
 class ProtectedTextRule(RuleTable):
     """Passages of the texts that `assay policy texts` registered; verdict and quotation length are per text."""
 
@@ -164,6 +201,9 @@ class RuleSettings(Strict):
     personal_data: PersonalDataRule | None = None
     markup_injection: MarkupRule | None = None
     language: LanguageRule | None = None
+    hazards: HazardsRule | None = None
+    prompt_injection: PromptInjectionRule | None = None
+    impersonation: ImpersonationRule | None = None
     spoken: SpokenRule | None = None
     protected_text: ProtectedTextRule | None = None
     llm_judge: JudgeRule | None = None

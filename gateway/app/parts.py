@@ -157,6 +157,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.hibari_dictionary import HibariDictionary
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.adapters.topics import TopicHeads
     from policies.assemble import Models
     from policies.checkworthiness import CheckWorthiness
     from policies.language_identifier import LanguageModel
@@ -176,10 +177,11 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    encoder = MiniLmEncoder(packaged=packaged)
+    encoder = RememberedVectors(MiniLmEncoder(packaged=packaged))
     return Models(
         toxicity=RememberedScores(toxicity),
-        encoder=RememberedVectors(encoder),
+        encoder=encoder,
+        topics=TopicHeads(encoder=encoder),
         stance=EntailmentModel(packaged=packaged),
         check_worthiness=CheckWorthiness(encoder=encoder.model),
         pronunciations=HibariDictionary(),

@@ -152,8 +152,8 @@ def test_evasion_points_at_the_disguise_and_names_its_view() -> None:
 @pytest.mark.parametrize(
     ("text", "category", "verdict"),
     [
-        ("I explain how to make a bomb at home.", "illicit", Verdict.REVIEW),
-        ("This is a painless way to die.", "self_harm", Verdict.REVIEW),
+        ("I explain how to make a bomb at home.", "illicit/violent", Verdict.REVIEW),
+        ("This is a painless way to die.", "self_harm/instructions", Verdict.REVIEW),
         ("Just kill yourself.", "self_harm", Verdict.BLOCK),
     ],
 )

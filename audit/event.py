@@ -27,8 +27,10 @@ class EventKind(StrEnum):
 
     SUBMISSION_RECEIVED = "submission.received"  # a script was accepted for screening
     SCREENING_DECIDED = "screening.decided"  # the policy gave its verdict
+    SCREENING_SHADOWED = "screening.shadowed"  # a policy in shadow gave its verdict, or failed; it decides nothing
     SUBMISSION_BLOCKED = "submission.blocked"  # terminal: the policy forbids it
     CLIP_PRODUCED = "clip.produced"  # spoken, marked, signed and read back
+    SPEECH_HEARD = "speech.heard"  # the finished audio was transcribed, compared with the script and screened
     CLIP_LOGGED = "clip.logged"  # a verified receipt for the clip exists
     REVIEW_REQUESTED = "review.requested"  # a person must decide
     REVIEW_CLAIMED = "review.claimed"  # a person took the case

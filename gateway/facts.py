@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from audit.event import Fact
-from gateway.submissions import Clip, EpisodeFingerprint, Timeline
+from gateway.submissions import Clip, EpisodeFingerprint, EpisodeHearing, Timeline
 from policies.decision import Decision
 from synth.audio import SignedClip
 
 if TYPE_CHECKING:
+    from policies.spoken import Hearing  # brings numpy, which only a worker needs
     from synth.fingerprint import Fingerprint
     from synth.produce import Production  # brings the codecs, which only a worker needs
 
@@ -44,6 +45,34 @@ def decision_facts(decision: Decision) -> dict[str, Fact]:
         "findings": [[rule, category, verdict, count] for (rule, category, verdict), count in sorted(counted.items())],
         "coverage": [[category, coverage] for category, coverage in decision.coverage],
     }
+
+
+def hearing_facts(hearing: Hearing, clip_sha256: str) -> dict[str, Fact]:
+    """What the log keeps of listening to a clip: the decision's facts, which clip, and how much was heard otherwise."""
+    return {
+        **decision_facts(hearing.decision),
+        "clip": clip_sha256,
+        "transcript_digest": hearing.transcript.digest,
+        "words": hearing.words,
+        "errors": hearing.errors,
+    }
+
+
+def hearing_row(episode_id: str, hearing: Hearing, clip_sha256: str, at: datetime) -> EpisodeHearing:
+    """The row that keeps the transcript and its decision."""
+    model, digest = hearing.listener
+    return EpisodeHearing(
+        episode_id=episode_id,
+        clip_sha256=clip_sha256,
+        listener=model,
+        listener_digest=digest,
+        transcript_digest=hearing.transcript.digest,
+        transcript=[[word.text, word.start, word.end, word.probability] for word in hearing.transcript.words],
+        words=hearing.words,
+        errors=hearing.errors,
+        decision=decision_document(hearing.decision),
+        heard_at=at,
+    )
 
 
 def clip_facts(clip: SignedClip, manifest_sha256: str) -> dict[str, Fact]:

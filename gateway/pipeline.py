@@ -3,9 +3,12 @@
 0. Accept (`gateway.intake`): read the script, check its voices, store it. → received
 1. Screen: may this be spoken?                                            → screened, or blocked
 2. Produce: speak, mark, sign, read back; store the files.                → produced
-3. Log: seal the log over the clips, prove it, keep the receipt.          → logged
-4. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
-5. Release: announce, examine all evidence again, make public.            → released
+3. Listen: transcribe the finished audio, compare it with the script,
+   screen what was heard.                                                 → heard, or blocked
+4. Log: seal the log over the clips, prove it, keep the receipt.          → logged
+5. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
+6. Release: announce, examine all evidence again, make public.            → released
+   Then policies in shadow judge the script too (`gateway.shadow`), for later comparison; they change no state.
 
 Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
 The state is checked again under the row's lock, so a step commits exactly once however often it is run: a crash costs
@@ -21,12 +24,12 @@ from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from audit.errors import CheckpointError, LogDivergedError
 from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent, write_checkpoint_file
-from gateway import publish
+from gateway import publish, shadow
 from gateway.db import is_unavailable
 from gateway.engine import Durably
 from gateway.errors import (
@@ -44,13 +47,17 @@ from gateway.facts import (
     decision_facts,
     digest_of,
     fingerprint_row,
+    hearing_facts,
+    hearing_row,
     timeline_row,
 )
 from gateway.intake import manuscript_of
 from gateway.submissions import (
     RESTING,
     TERMINAL,
+    Clip,
     EpisodeApproval,
+    EpisodeHearing,
     EpisodeReceipt,
     ReviewCase,
     State,
@@ -59,11 +66,12 @@ from gateway.submissions import (
     move,
 )
 from gateway.toolchain import Toolchain
-from policies.decision import Verdict
+from policies.decision import Verdict, strictest
 from synth.credentials import Screening
 from synth.markdown import parse_script
 
 SYSTEM, POLICY = "system", "policy"  # actors that are no API key
+LISTENED_TYPE = "audio/mpeg"  # the lossy rendition: whatever survives its coding is in the others too
 POLICY_REASON = "The policy found nothing, and approval without a person is switched on."
 
 logger = logging.getLogger(__name__)
@@ -81,6 +89,7 @@ class Pipeline:
         self._steps = (
             ("screen", self.screen),
             ("produce", self.produce),
+            ("listen", self.listen),
             ("log", self.log),
             ("decide", self.decide),
             ("release", self.release),
@@ -96,6 +105,9 @@ class Pipeline:
                 state = durably(f"{name}, last try", partial(self._last_try, step, episode_id), patient=False)
             if state in RESTING:
                 break
+        if self._tools.shadows:
+            # Last, when the episode rests: what decides nothing must not delay anything either.
+            durably("shadow", partial(self._shadow, episode_id, state), patient=False)
         return state
 
     def screen(self, episode_id: str) -> str:
@@ -157,8 +169,33 @@ class Pipeline:
 
         return self._commit(episode_id, State.SCREENED, change)
 
+    def listen(self, episode_id: str) -> str:
+        """3. Judge what the finished audio says; where nobody listens, say so, and `decide` acts on it."""
+        row = self._read(episode_id)
+        if row.state != State.PRODUCED:
+            return row.state
+        hear, facts, hearing, clip = self._tools.hear, dict[str, Fact](), None, None
+        if hear is not None:
+            script = parse_script(row.script)
+            clip = self._released_sound(episode_id)
+            hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices))
+            facts = hearing_facts(hearing, clip)
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
+            move(row, State.BLOCKED if blocked else State.HEARD, at=at)
+            events = [Event(EventKind.SPEECH_HEARD, at, row.id, POLICY, {"checked": hearing is not None, **facts})]
+            if hearing is not None and clip is not None:
+                session.add(hearing_row(row.id, hearing, clip, at))
+                if blocked:
+                    because: dict[str, Fact] = {"policy_digest": hearing.decision.policy_digest}
+                    events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
+            self._tools.log.append_all(session, events)
+
+        return self._commit(episode_id, State.PRODUCED, change)
+
     def log(self, episode_id: str) -> str:
-        """3. Sign the log as it now stands, and keep a proof that the clips are in it."""
+        """4. Sign the log as it now stands, and keep a proof that the clips are in it."""
         log = self._tools.log
 
         def change(session: Session, row: Submission, at: datetime) -> None:
@@ -181,15 +218,15 @@ class Pipeline:
             move(row, State.LOGGED, at=at)
             log.append(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
 
-        state = self._commit(episode_id, State.PRODUCED, change)
+        state = self._commit(episode_id, State.HEARD, change)
         self._show_checkpoint()
         return state
 
     def decide(self, episode_id: str) -> str:
-        """4. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
+        """5. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            verdict = self._verdict(row)
+            verdict = strictest([self._verdict(row), self._heard_verdict(session, row.id)])
             facts: dict[str, Fact] = {"verdict": verdict.value}
             if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed:
                 move(row, State.APPROVED, at=at)
@@ -211,7 +248,7 @@ class Pipeline:
         return self._commit(episode_id, State.LOGGED, change)
 
     def release(self, episode_id: str) -> str:
-        """5. Announce, examine everything again, and make the episode public."""
+        """6. Announce, examine everything again, and make the episode public."""
         log = self._tools.log
 
         def announce(session: Session, row: Submission, at: datetime) -> None:
@@ -250,6 +287,11 @@ class Pipeline:
             # A fault of ours. The frames without the message, because an engine's message may quote the script.
             logger.error("%s", "".join(traceback.format_tb(error.__traceback__)))
         return State.FAILED.value
+
+    def _shadow(self, episode_id: str, state: str) -> str:
+        """Let the policies in shadow judge the same script; returns `state` whatever happens."""
+        shadow.run(episode_id, toolchain=self._tools)
+        return state
 
     def _attempt(self, step: Callable[[str], str], episode_id: str) -> str:
         """Run a step; only a fault that may pass is raised, so that it is tried again."""
@@ -305,6 +347,21 @@ class Pipeline:
         if not row.decision:
             raise ConflictError(f"episode {row.id} is {row.state} without a decision; it must not go on")
         return Verdict(str(row.decision["verdict"]))
+
+    def _heard_verdict(self, session: Session, episode_id: str) -> Verdict:
+        """The verdict on what was heard; a person must decide where the policy wants it and nobody listened."""
+        hearing = session.get(EpisodeHearing, episode_id)
+        if hearing is not None:
+            return Verdict(str(hearing.decision["verdict"]))
+        return Verdict.REVIEW if self._tools.hearing_required else Verdict.ALLOW
+
+    def _released_sound(self, episode_id: str) -> str:
+        """SHA-256 of the MP3, or of another rendition where there is none: what most listeners will hear."""
+        with self._tools.database.read() as session:
+            clips = session.exec(select(Clip).where(Clip.episode_id == episode_id)).all()
+        if not clips:
+            raise ConflictError(f"episode {episode_id} is produced, but has no clips; it must not go on")
+        return min(clips, key=lambda clip: (clip.media_type != LISTENED_TYPE, clip.sha256)).sha256
 
     def _logged(self, session: Session, episode_id: str, kind: EventKind) -> LoggedEvent:
         for logged in self._tools.log.events_for(session, episode_id):

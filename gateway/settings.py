@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     log_origin: str = Field("localhost/assay-log", description="Name of the audit log in its checkpoints.")
     organisation: str = Field("Assay development", description="Name printed in certificates and credentials.")
     policy: Path = Field(DEFAULT_POLICY, description="Folder of the policy pack in force.")
+    shadow_policies: tuple[Path, ...] = Field(
+        (), description="Folders of packs in shadow: they run beside the policy in force and decide nothing."
+    )
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
     watermark_tenant: str = Field(
         "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."
@@ -44,6 +47,10 @@ class Settings(BaseSettings):
     detoxify: Path | None = Field(
         None, description="Folder with the official Detoxify checkpoint, its `config.json` and tokenizer; else our own."
     )
+    whisper: Path | None = Field(
+        None, description="Folder with another faster-whisper model for the spoken check; else the packaged tiny.en."
+    )
+    spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
     approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
     show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")

@@ -26,6 +26,7 @@ class State(StrEnum):
     RECEIVED = "received"  # stored, waiting to be screened
     SCREENED = "screened"  # the policy lets it be spoken
     PRODUCED = "produced"  # spoken, marked, signed, read back, stored
+    HEARD = "heard"  # what the finished audio says was transcribed and judged
     LOGGED = "logged"  # a verified receipt for the clip is stored
     AWAITING_REVIEW = "awaiting_review"  # a person must decide
     APPROVED = "approved"  # a person, or the policy, said yes
@@ -38,7 +39,8 @@ class State(StrEnum):
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.SCREENED, State.BLOCKED, State.FAILED}),
     State.SCREENED: frozenset({State.PRODUCED, State.FAILED}),
-    State.PRODUCED: frozenset({State.LOGGED, State.FAILED}),
+    State.PRODUCED: frozenset({State.HEARD, State.BLOCKED, State.FAILED}),
+    State.HEARD: frozenset({State.LOGGED, State.FAILED}),
     State.LOGGED: frozenset({State.AWAITING_REVIEW, State.APPROVED, State.FAILED}),
     State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.FAILED}),
     State.APPROVED: frozenset({State.RELEASED, State.FAILED}),
@@ -108,6 +110,21 @@ class Timeline(SQLModel, table=True):
     cues: list[dict[str, object]] = Field(sa_column=Column(JSON, nullable=False))
     chapters: list[dict[str, object]] = Field(sa_column=Column(JSON, nullable=False))
     timings: list[list[object]] = Field(sa_column=Column(JSON, nullable=False))  # [stage, seconds]
+
+
+class EpisodeHearing(SQLModel, table=True):
+    """What was heard in the finished audio; an episode whose policy asks for it is never approved without one."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    clip_sha256: str = Field(max_length=64)  # the rendition that was listened to
+    listener: str = Field(max_length=255)  # model id of the recogniser
+    listener_digest: str = Field(max_length=80)
+    transcript_digest: str = Field(max_length=80)
+    transcript: list[list[object]] = Field(sa_column=Column(JSON, nullable=False))  # [word, start, end, probability]
+    words: int  # of the script and its disclosure
+    errors: int  # of these, heard otherwise
+    decision: dict[str, object] = Field(sa_column=Column(JSON, nullable=False))
+    heard_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class EpisodeFingerprint(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gateway.db import Database
     from gateway.settings import Settings
     from policies.screen import Screener
+    from policies.spoken import Hearing, SpokenCheck
+    from policies.text import Manuscript
     from synth.audio import SignedClip
     from synth.fingerprint import Fingerprint
     from synth.produce import Producer
@@ -34,6 +36,24 @@ class Toolchain:
     marks: Sequence[Watermark]
     fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like
     clock: Callable[[], datetime]  # returns an aware UTC time
+    # `hear_clip`; what a clip's final bytes say, given the manuscript and each speaker's voice. None: nobody listens.
+    hear: Callable[[bytes, Manuscript, Mapping[str, str]], Hearing] | None
+    hearing_required: bool  # by the policy: then an episode that nobody heard is never approved without a person
+    shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
+
+
+def hear_clip(
+    data: bytes, manuscript: Manuscript, voices: Mapping[str, str], *, check: SpokenCheck, disclosure: str
+) -> Hearing:
+    """Decode a finished clip, as a listener's player would, and judge what it says.
+
+    Raises `AudioError` if it cannot be decoded, `ScreeningError` if it cannot be heard.
+    """
+    from policies.transcript import LISTENING_RATE
+    from synth.decode import decode
+
+    sound = decode(data, target_rate=LISTENING_RATE)
+    return check.check(manuscript, sound.samples, disclosure=disclosure, voices=voices)
 
 
 def fingerprint_clip(clip: SignedClip) -> Fingerprint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import InvalidPolicyError
+from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
 from policies.rules.claim_matching import SentenceEncoder
 from policies.rules.language import UnsupportedLanguage
@@ -55,5 +56,24 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
 
 
 def build_screener(policy: Policy, *, models: Models) -> Screener:
-    """Return a screener that runs every enabled rule of `policy`."""
-    return Screener(policy=policy, rules=build_rules(policy, models=models))
+    """Return a screener that runs every enabled rule of `policy`, with its settings for each language.
+
+    Raises `InvalidPolicyError` when the pack contradicts itself or what its models know.
+    """
+    rules = build_rules(policy, models=models)
+    if problems := contradictions(policy, rules, models=_used(policy, models)):
+        raise InvalidPolicyError.listing(problems)
+    by_language = {}
+    for language in policy.languages:
+        if (changed := policy.in_language(language)) is not None:
+            # Rules without settings of their own for this language are shared: some hold large indexes.
+            replaced = {rule.id: rule for rule in build_rules(changed, models=models)}
+            by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
+    return Screener(policy=policy, rules=rules, by_language=by_language)
+
+
+def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:
+    """Return (name, model) of the models whose rules are on."""
+    settings = policy.rules
+    pairs = (("toxicity", settings.toxicity, models.toxicity), ("sentence", settings.misinformation, models.encoder))
+    return [(name, model) for name, rule, model in pairs if rule and rule.enabled and model is not None]

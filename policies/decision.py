@@ -61,8 +61,33 @@ class Finding:
     explanation: str  # plain words for the author and the reviewer; never the script's text
     view: str = "original"  # which view of the text fired: original, normalised ... transcript
     threshold: float | None = None  # the policy's threshold that the score reached, where there is one
+    time_start: float | None = None  # seconds into the finished audio, where the finding comes from listening to it
+    time_end: float | None = None
     stance: str | None = None  # what the script does with a matched claim: assert, debunk, attribute, question, unsure
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceLevel:
+    """One coded step of severity inside a category, and what it leads to."""
+
+    code: str  # for example "TH2"
+    verdict: Verdict
+    meaning: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What the policy tells a reviewer about findings of some categories."""
+
+    id: str
+    categories: tuple[str, ...]
+    goal: str
+    definition: str
+    allow: tuple[str, ...]
+    refuse: tuple[str, ...]
+    levels: tuple[GuidanceLevel, ...]  # from mild to strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +102,4 @@ class Decision:
     models: tuple[tuple[str, str], ...]  # (model id, "sha256:<hex>"), sorted
     script_digest: str  # "sha256:<hex>" of the UTF-8 author's text that was screened
     coverage: tuple[tuple[str, str], ...]  # (category, "evaluated" | "not_evaluated"), sorted
+    guidance: tuple[Guidance, ...] = ()  # of the pack, for the categories that were found

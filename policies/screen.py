@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from policies.decision import Decision, Finding, Verdict, strictest
+from policies.decision import Decision, Finding, Guidance, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
 from policies.policy import Coverage, Policy, Rule
 from policies.respelling import Vocabulary
-from policies.text import Manuscript
-from policies.views import build_views
+from policies.scores import Examination, Scoring, SentenceScores, sentence_scores
+from policies.text import Manuscript, primary_language
+from policies.views import Views, build_views
 
 # A day of speech; a longer text is no script. Bounds the time of one screening.
 MAX_CHARACTERS = 1_000_000
@@ -18,7 +19,10 @@ MAX_CHARACTERS = 1_000_000
 class Screener:
     """A policy with its rules, ready to judge; immutable, so one instance serves all threads."""
 
-    def __init__(self, *, policy: Policy, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self, *, policy: Policy, rules: Sequence[Rule], by_language: Mapping[str, Sequence[Rule]] | None = None
+    ) -> None:
+        """`by_language` holds the rules for scripts in languages for which some rule has settings of its own."""
         if not rules:
             raise InvalidPolicyError("there are no rules to run; a screener without rules would allow everything")
         names = [rule.id for rule in rules]
@@ -26,12 +30,18 @@ class Screener:
             raise InvalidPolicyError(f"two rules have the same id in {sorted(names)}; give each rule its own")
         self._policy = policy
         self._rules = tuple(rules)
+        self._by_language = {language: tuple(chosen) for language, chosen in (by_language or {}).items()}
         self._vocabulary = Vocabulary(policy.lexicon.vocabulary)
 
     @property
     def policy(self) -> Policy:
         """The policy that decides."""
         return self._policy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that run for a language without settings of its own."""
+        return self._rules
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -41,7 +51,10 @@ class Screener:
     @property
     def coverage(self) -> tuple[tuple[str, str], ...]:
         """(category, coverage) of everything this policy judges or declares that it cannot judge, sorted."""
-        judged = {category for rule in self._rules for category in rule.categories}
+        return self._coverage(self._rules)
+
+    def _coverage(self, rules: Sequence[Rule]) -> tuple[tuple[str, str], ...]:
+        judged = {category for rule in rules for category in rule.categories}
         declared = set(self._policy.not_evaluated) - judged
         return tuple(
             sorted(
@@ -56,14 +69,58 @@ class Screener:
         Raises `ScreeningError` when any rule cannot run or the text is longer than `MAX_CHARACTERS`: a shorter list of
         findings is never returned as if it were complete.
         """
+        return self._decide(manuscript, self._read(manuscript))
+
+    def examine(self, manuscript: Manuscript) -> Examination:
+        """Return the decision together with the models' scores of every sentence; raises as `screen` does."""
+        views = self._read(manuscript)
+        decision = self._decide(manuscript, views)  # first, because it also refuses what cannot be judged
+        (scored,) = self._scored([views])
+        return Examination(decision, scored)
+
+    def examine_all(self, manuscripts: Sequence[Manuscript]) -> list[Examination | ScreeningError]:
+        """Examine many texts together, which is faster than one by one; one that cannot be judged yields its error."""
+        read: list[Views | ScreeningError] = []
+        for manuscript in manuscripts:
+            try:
+                read.append(self._read(manuscript))
+            except ScreeningError as error:
+                read.append(error)
+        # All sentences are scored at once; the rules then find their scores where the model remembers them.
+        scored = iter(self._scored([views for views in read if isinstance(views, Views)]))
+        examined: list[Examination | ScreeningError] = []
+        for manuscript, views in zip(manuscripts, read, strict=True):
+            if isinstance(views, ScreeningError):
+                examined.append(views)
+                continue
+            sentences = next(scored)
+            try:
+                examined.append(Examination(self._decide(manuscript, views), sentences))
+            except ScreeningError as error:
+                examined.append(error)
+        return examined
+
+    def _scored(self, views: Sequence[Views]) -> list[tuple[SentenceScores, ...]]:
+        rules = [rule for rule in self._rules if isinstance(rule, Scoring)]
+        try:
+            return sentence_scores(rules, views)
+        except Exception as error:
+            raise ScreeningError(
+                f"a model could not score these sentences ({type(error).__name__}); repair it and screen again"
+            ) from error
+
+    def _read(self, manuscript: Manuscript) -> Views:
         if len(manuscript.text) > MAX_CHARACTERS:
             raise ScreeningError(
                 f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
             )
         _refuse_impossible_text(manuscript)
-        views = build_views(manuscript, vocabulary=self._vocabulary)
+        return build_views(manuscript, vocabulary=self._vocabulary)
+
+    def _decide(self, manuscript: Manuscript, views: Views) -> Decision:
         findings: list[Finding] = []
-        for rule in self._rules:
+        rules = self._by_language.get(primary_language(manuscript.language), self._rules)
+        for rule in rules:
             try:
                 findings += rule.check(manuscript, views)
             except Exception as error:
@@ -83,8 +140,14 @@ class Screener:
             policy_digest=self._policy.digest,
             models=self.models,
             script_digest=manuscript.digest,
-            coverage=self.coverage,
+            coverage=self._coverage(rules),
+            guidance=self._guidance(ordered),
         )
+
+    def _guidance(self, findings: Sequence[Finding]) -> tuple[Guidance, ...]:
+        """Return what the pack tells reviewers about the categories that were found, each once."""
+        found = (self._policy.guidance_for(category) for category in sorted({one.category for one in findings}))
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str]:

@@ -30,3 +30,8 @@ class Manuscript:
     def digest(self) -> str:
         """SHA-256 as "sha256:<hex>" of the UTF-8 text."""
         return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def primary_language(tag: str) -> str:
+    """Return the language of a tag such as "de-AT" or "de_AT", in lower case: "de" (RFC 5646, section 2.2.1)."""
+    return tag.lower().replace("_", "-").partition("-")[0]

@@ -140,6 +140,7 @@ def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock
         probes=the_probes(chain),
         throttle=Throttle(burst=1_000, interval=0.001, clock=time.monotonic),
         places=Places(4),
+        screening_places=Places(4),
     )
     return Gate(chain, backend, build_app(backend), make_keys(chain))
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,14 @@ from gateway.review import ReviewDesk
 from gateway.settings import Settings
 from gateway.submissions import Submission
 from gateway.toolchain import Toolchain
-from policies.decision import Decision, Finding, Span, Verdict
+from policies.decision import Decision, Finding, Span, Verdict, strictest
 from policies.errors import ScreeningError
+from policies.policy import DEFAULT_PACK, Policy
+from policies.scores import Examination, SentenceScores
+from policies.sentences import split_sentences
+from policies.spoken import Hearing
 from policies.text import Manuscript
+from policies.transcript import HeardWord, Transcript
 from synth.audio import ChapterMark, Cue, SignedClip
 from synth.errors import ReadBackError
 from synth.fingerprint import Fingerprint, fingerprint
@@ -60,6 +65,23 @@ class QuietVoice:
 class WordScreener:
     """Says what the script asks it to say: "please block", "please review", "please break"."""
 
+    policy = Policy.load(DEFAULT_PACK)  # for its id, version and languages; its rules are not run
+
+    def examine(self, manuscript: Manuscript) -> Examination:
+        sentences = split_sentences(manuscript)
+        scores = dict.fromkeys(("toxicity", "severe_toxicity", "identity_attack", "insult"), 0.25)
+        scored = [SentenceScores(Span(sentence.start, sentence.end), scores) for sentence in sentences]
+        return Examination(self.screen(manuscript), tuple(scored))
+
+    def examine_all(self, manuscripts: Sequence[Manuscript]) -> list[Examination | ScreeningError]:
+        examined: list[Examination | ScreeningError] = []
+        for manuscript in manuscripts:
+            try:
+                examined.append(self.examine(manuscript))
+            except ScreeningError as error:
+                examined.append(error)
+        return examined
+
     def screen(self, manuscript: Manuscript) -> Decision:
         if "please break" in manuscript.text:
             raise ScreeningError("rule 'toxicity' could not run")
@@ -78,6 +100,23 @@ class WordScreener:
             script_digest=manuscript.digest,
             coverage=(("request", "evaluated"),),
         )
+
+
+def listen_to(data: bytes, manuscript: Manuscript, voices: Mapping[str, str]) -> Hearing:
+    """Hear what the script asks to be heard: "please mumble" is a review, "please curse" a block."""
+    if "please deafen" in manuscript.text:
+        raise ScreeningError("the speech recogniser failed")
+    asked = {"please mumble": Verdict.REVIEW, "please curse": Verdict.BLOCK}
+    verdict = strictest([verdict for words, verdict in asked.items() if words in manuscript.text])
+    finding = Finding("spoken", "changed_words", verdict, Span(0, 3), 1.0, "Heard otherwise.", "transcript")
+    decision = replace(
+        WordScreener().screen(Manuscript("", "en", ())),
+        verdict=verdict,
+        findings=() if verdict is Verdict.ALLOW else (finding,),
+        script_digest=manuscript.digest,
+    )
+    transcript = Transcript((HeardWord("Unrepeatable.", 0.0, 1.0, 0.9),), 1.0)
+    return Hearing(decision, transcript, words=2, errors=0, listener=("ears", "sha256:" + "3" * 64))
 
 
 class QuickProducer:
@@ -186,6 +225,8 @@ def build_chain(
         marks=(),
         fingerprint=lambda clip: HUM,
         clock=clock,
+        hear=listen_to,
+        hearing_required=True,
     )
     enqueued: list[str] = []
     desk = ReviewDesk(database=database, log=log, clock=clock, lease=timedelta(minutes=10), enqueue=enqueued.append)

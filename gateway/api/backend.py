@@ -30,6 +30,7 @@ class Backend:
     probes: Sequence[Probe]
     throttle: Throttle  # how often one client may ask for a verification
     places: Places  # how many verifications run at once
+    screening_places: Places  # how many screenings without a submission run at once
 
 
 def backend_of(request: Request) -> Backend:

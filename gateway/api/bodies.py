@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
@@ -47,6 +47,12 @@ async def read_json(request: Request, model: type[Document], *, limit: int) -> D
         found = error.errors(include_url=False, include_context=False, include_input=False)
         errors = validation_errors([{"loc": ("body", *one["loc"]), "msg": one["msg"]} for one in found])
         raise InvalidRequestError("the body does not fit its description; see `errors`", errors=errors) from error
+
+
+def described_by(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what `openapi_extra` says of a JSON body of this model, which `mount` puts among the components."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 async def read_upload(request: Request, *, limit: int) -> bytes:

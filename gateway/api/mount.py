@@ -8,20 +8,38 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from gateway.api import channel, episodes, health, logbook, problems, reviews, submissions, verifications
+from gateway.api import (
+    channel,
+    episodes,
+    health,
+    logbook,
+    moderations,
+    perspective,
+    problems,
+    reviews,
+    screenings,
+    submissions,
+    verifications,
+)
 from gateway.api.backend import Backend
 from gateway.api.middleware import Envelope
+from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
+from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
 
 ROUTERS = (
     submissions.router,
     reviews.router,
     episodes.router,
     verifications.router,
+    screenings.router,
+    moderations.router,
+    perspective.router,
     logbook.router,
     channel.router,
     health.router,
 )
+BODIES = (ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited
 
 
 def mount(app: FastAPI, backend: Backend) -> None:
@@ -46,6 +64,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
-        schema["components"]["schemas"]["Problem"] = ProblemOut.model_json_schema()
+        components = schema["components"]["schemas"]
+        components["Problem"] = ProblemOut.model_json_schema()
+        for model in BODIES:
+            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= described.pop("$defs", {}) | {model.__name__: described}
         app.openapi_schema = schema
     return app.openapi_schema

@@ -88,6 +88,29 @@ class FindingOut(Stored):
     explanation: str
     view: str
     evidence: list[EvidenceOut]
+    time_start: float | None = Field(None, description="Seconds into the finished audio, for what was heard there.")
+    time_end: float | None = None
+
+
+class GuidanceLevelOut(Stored):
+    """One coded step of severity inside a category."""
+
+    code: str = Field(examples=["TH2"])
+    verdict: Verdict
+    meaning: str
+    examples: list[str]
+
+
+class GuidanceOut(Stored):
+    """What the policy tells reviewers about findings of some categories."""
+
+    id: str
+    categories: list[str]
+    goal: str
+    definition: str
+    allow: list[str]
+    refuse: list[str]
+    levels: list[GuidanceLevelOut] = Field(description="From mild to strict.")
 
 
 class DecisionOut(Stored):
@@ -101,6 +124,19 @@ class DecisionOut(Stored):
     models: list[tuple[str, str]]
     script_digest: str
     coverage: list[tuple[str, str]]
+    guidance: list[GuidanceOut] = Field(default=[], description="For the categories that were found.")
+
+
+class HearingOut(Model):
+    """What was heard in the finished audio."""
+
+    clip_sha256: str
+    listener: str = Field(description="The speech recogniser.")
+    transcript: str
+    words: int = Field(description="Words that should be heard: the disclosure and the script.")
+    errors: int = Field(description="Of these, heard otherwise.")
+    decision: DecisionOut
+    heard_at: datetime
 
 
 class FailureOut(Model):
@@ -159,6 +195,7 @@ class SubmissionDetailOut(SubmissionOut):
     script: str
     script_digest: str
     decision: DecisionOut | None
+    hearing: HearingOut | None = Field(description="Null until the audio was listened to, or where nobody listens.")
     review: DecidedOut | None
     failure: FailureOut | None
     clips: list[ClipOut]

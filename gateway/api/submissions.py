@@ -25,6 +25,7 @@ from gateway.api.schemas import (
     EpisodeId,
     EventOut,
     FailureOut,
+    HearingOut,
     SubmissionDetailOut,
     SubmissionIn,
     SubmissionOut,
@@ -34,7 +35,7 @@ from gateway.api.visibility import visible_submission
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
-from gateway.submissions import Clip, ReviewCase, State, Submission
+from gateway.submissions import Clip, EpisodeHearing, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
 
@@ -177,10 +178,25 @@ def _detail(session: Session, backend: Backend, row: Submission) -> SubmissionDe
         script=row.script,
         script_digest=row.script_digest,
         decision=DecisionOut.model_validate(row.decision) if row.decision else None,
+        hearing=_hearing_out(session.get(EpisodeHearing, row.id)),
         review=decided,
         failure=FailureOut(reason=row.failure, detail=row.failure_detail or "") if row.failure else None,
         clips=[clip_out(row.id, clip) for clip in clips],
         events=[EventOut(index=one.index, kind=one.event.kind.value, at=one.event.at) for one in events],
+    )
+
+
+def _hearing_out(hearing: EpisodeHearing | None) -> HearingOut | None:
+    if hearing is None:
+        return None
+    return HearingOut(
+        clip_sha256=hearing.clip_sha256,
+        listener=hearing.listener,
+        transcript=" ".join(str(word[0]) for word in hearing.transcript),
+        words=hearing.words,
+        errors=hearing.errors,
+        decision=DecisionOut.model_validate(hearing.decision),
+        heard_at=hearing.heard_at,
     )
 
 

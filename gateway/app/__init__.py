@@ -1,6 +1,7 @@
 """The composition root: the only code that names adapters, and the only place where things are put together."""
 
 from gateway.app.parts import (
+    assemble_screeners,
     build_blobs,
     build_credentials_reader,
     build_engine,
@@ -8,6 +9,7 @@ from gateway.app.parts import (
     build_marks,
     build_pipeline,
     build_screener,
+    build_screeners,
     build_signer,
     build_toolchain,
     build_verifier,
@@ -25,6 +27,7 @@ from gateway.app.web import assemble_app, build_backend, create_app
 
 __all__ = [
     "assemble_app",
+    "assemble_screeners",
     "build_backend",
     "build_blobs",
     "build_credentials_reader",
@@ -33,6 +36,7 @@ __all__ = [
     "build_marks",
     "build_pipeline",
     "build_screener",
+    "build_screeners",
     "build_signer",
     "build_toolchain",
     "build_verifier",

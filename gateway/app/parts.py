@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verify import Verifier
     from policies.assemble import Models
+    from policies.policy import Policy
     from policies.screen import Screener
+    from policies.spoken import SpokenCheck
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.manifest import SoftBindingAlgorithm
@@ -161,12 +164,72 @@ def build_models(settings: Settings) -> Models:
     return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
 
 
+def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:
+    """Load the recogniser, if the policy asks for the spoken check; None if it does not, or development does without.
+
+    Raises `SettingsError` where production would release what nobody heard, though its policy asks for it.
+    """
+    from gateway.settings import Environment
+
+    rule = screener.policy.rules.spoken
+    if rule is None or not rule.enabled:
+        return None
+    if not settings.spoken_check:
+        if settings.environment is Environment.PRODUCTION:
+            raise SettingsError(
+                "the policy asks for the spoken check, so production cannot go without; set ASSAY_SPOKEN_CHECK=true, "
+                "or use a policy without [rules.spoken]"
+            )
+        return None
+    from policies.adapters.whisper import WhisperListener
+    from policies.spoken import SpokenCheck
+
+    threads = settings.torch_threads
+    listener = (
+        WhisperListener.packaged(threads=threads)
+        if settings.whisper is None
+        else WhisperListener.from_folder(settings.whisper, threads=threads)
+    )
+    return SpokenCheck(screener=screener, listener=listener, settings=rule)
+
+
 def build_screener(settings: Settings) -> Screener:
-    """Load the policy in force with its models."""
-    from policies.assemble import build_screener as assemble
+    """Load one policy with its models, whatever its status: for trying it on texts, not for the gate."""
     from policies.policy import Policy
 
-    return assemble(Policy.load(settings.policy), models=build_models(settings))
+    (screener,) = assemble_screeners(settings, [Policy.load(settings.policy)])
+    return screener
+
+
+def assemble_screeners(settings: Settings, packs: Sequence[Policy]) -> tuple[Screener, ...]:
+    """Return a screener for each pack, over one set of models."""
+    from policies.assemble import build_screener as assemble
+
+    models = build_models(settings)
+    return tuple(assemble(policy, models=models) for policy in packs)
+
+
+def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]:
+    """Load the policy in force and those in shadow, over one set of models.
+
+    Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
+    """
+    from policies.errors import InvalidPolicyError
+    from policies.policy import Policy, Status
+
+    wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
+    packs = [Policy.load(folder) for folder, _ in wanted]
+    for (folder, status), policy in zip(wanted, packs, strict=True):
+        if policy.status is not status:
+            role = "in force (ASSAY_POLICY)" if status is Status.LIVE else "in shadow (ASSAY_SHADOW_POLICIES)"
+            raise InvalidPolicyError(
+                f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
+                f"{role}; try it with `assay policy check --for live` and edit its status"
+            )
+    if len({policy.digest for policy in packs}) != len(packs):
+        raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
+    live, *shadows = assemble_screeners(settings, packs)
+    return live, tuple(shadows)
 
 
 def convert_audioseal(generator: Path, detector: Path) -> Path:
@@ -190,7 +253,10 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
         return [(f"watermark {mark.name}", mark.version) for mark in build_marks(settings)]
 
     def screening() -> list[tuple[str, str]]:
-        return [(f"screening {name}", digest) for name, digest in build_screener(settings).models]
+        screener = build_screener(settings)
+        rows = [(f"screening {name}", digest) for name, digest in screener.models]
+        spoken = build_spoken_check(settings, screener)
+        return rows if spoken is None else [*rows, (f"listening {spoken.model[0]}", spoken.model[1])]
 
     rows: list[dict[str, str]] = []
     for kind, load in (("voices", voices), ("watermarks", marks), ("screening", screening)):
@@ -203,7 +269,7 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
 
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
-    from gateway.toolchain import Toolchain, fingerprint_clip
+    from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
     from synth.adapters.hibari import hibari_catalogue
     from synth.produce import Imprint, Producer
 
@@ -224,7 +290,9 @@ def build_toolchain(settings: Settings) -> Toolchain:
         ),
         soft_bindings=soft_bindings(marks),
     )
-    screener = build_screener(settings)
+    screener, shadows = build_screeners(settings)
+    spoken = build_spoken_check(settings, screener)
+    required = screener.policy.rules.spoken
     return Toolchain(
         settings=settings,
         database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
@@ -236,6 +304,9 @@ def build_toolchain(settings: Settings) -> Toolchain:
         marks=marks,
         fingerprint=fingerprint_clip,
         clock=utc_now,
+        shadows=shadows,
+        hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=settings.disclosure.strip()),
+        hearing_required=required is not None and required.enabled,
     )
 
 

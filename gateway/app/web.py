@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERIFY_BURST = 20  # files that one client may have checked at once ...
 VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
 VERIFY_PLACES = 2  # verifications at a time; each holds an upload and its decoded sound in memory
+SCREENING_PLACES = 8  # they share the models one after another; more would only wait while holding threads
 
 
 def create_app(settings: Settings, *, with_worker: bool = True) -> FastAPI:
@@ -102,4 +103,5 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
         ),
         throttle=Throttle(burst=VERIFY_BURST, interval=VERIFY_INTERVAL_SECONDS, clock=time.monotonic),
         places=Places(VERIFY_PLACES),
+        screening_places=Places(SCREENING_PLACES),
     )

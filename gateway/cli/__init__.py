@@ -16,6 +16,7 @@ from gateway.cli.log import log
 from gateway.cli.make import make
 from gateway.cli.models import models
 from gateway.cli.policy import policy
+from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
@@ -33,12 +34,12 @@ def main() -> None:
       1  something failed, the message says what
       2  the command line is not right
       3  refused: the script was blocked, rejected or failed
-      4  waiting for a reviewer
+      4  waiting for a reviewer; for policy replay and diff: there are differences
       5  verify: a copy of a released episode, without its credentials
       6  verify: altered, or a mark that does not belong to this sound
       7  verify: nothing of this installation found (which says nothing about who made it)
     """
 
 
-for command in (demo, serve, work, make, verify, keygen, apikey, models, policy, log, fsck):
+for command in (demo, serve, work, make, screen, verify, keygen, apikey, models, policy, log, fsck):
     main.add_command(command)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 EXAMPLES = Path("examples")
-FINDINGS_SHOWN = 4  # per script: enough to see why, `assay policy screen` shows all
+FINDINGS_SHOWN = 4  # per script: enough to see why, `assay screen` shows all
 EXPECTED = {  # what each example is there to show
     "morning-briefing": "released",
     "audiobook-passage": "released",
@@ -125,9 +125,9 @@ def _take_all(gate: EmbeddedGate, scripts: list[Path], follower: Follower) -> li
 def _print_tables(screen: Console, shown: list[Shown], results: list[CopyCheck]) -> None:
     from rich.table import Table
 
-    from gateway.cli.findings import findings_table
+    from gateway.cli.findings import findings_table, hearing_summary
 
-    table = Table("script", "decision", "state", "seconds", "file, layers", title="What became of the scripts")
+    table = Table("script", "decision", "heard", "state", "seconds", "file, layers", title="What became of the scripts")
     for one in shown:
         row = one.outcome.submission
         decision = row.decision or {}
@@ -139,6 +139,7 @@ def _print_tables(screen: Console, shown: list[Shown], results: list[CopyCheck])
         table.add_row(
             one.name,
             str(decision.get("verdict", "none")),
+            "" if one.outcome.hearing is None else hearing_summary(one.outcome.hearing),
             row.state if not row.failure else f"{row.state}: {row.failure}\n{row.failure_detail}",
             f"{one.seconds:.1f}",
             layers,
@@ -149,6 +150,10 @@ def _print_tables(screen: Console, shown: list[Shown], results: list[CopyCheck])
         if decision.get("findings"):
             found = findings_table(one.text, decision, most=FINDINGS_SHOWN)
             found.title = f"Why: {one.name}"
+            screen.print(found)
+        if one.outcome.hearing is not None and one.outcome.hearing.decision["findings"]:
+            found = findings_table(one.text, one.outcome.hearing.decision, most=FINDINGS_SHOWN)
+            found.title = f"Heard otherwise: {one.name}"
             screen.print(found)
     checks = Table(title="A stranger checks the files")
     checks.add_column("file", overflow="fold")
@@ -185,6 +190,8 @@ def _print_next_steps(
 
 
 def _as_json(one: Shown) -> dict[str, object]:
+    from gateway.cli.findings import hearing_json
+
     row = one.outcome.submission
     return {
         "script": one.name,
@@ -192,6 +199,7 @@ def _as_json(one: Shown) -> dict[str, object]:
         "state": row.state,
         "failure": row.failure,
         "verdict": (row.decision or {}).get("verdict"),
+        "hearing": hearing_json(one.outcome.hearing),
         "seconds": round(one.seconds, 2),
         "clips": [
             {"sha256": clip.sha256, "media_type": clip.media_type, "marks": clip.marks} for clip in one.outcome.clips

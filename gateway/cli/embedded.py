@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from gateway.engine import Engine
     from gateway.pipeline import Progress
     from gateway.settings import Settings
-    from gateway.submissions import Clip, State, Submission
+    from gateway.submissions import Clip, EpisodeHearing, State, Submission
     from gateway.toolchain import Toolchain
 
 HELD_KEYS = "local-api-keys.json"  # plaintext keys of this machine's own user, mode 0600, development only
 LOCAL_ROLES = ("submitter", "reviewer", "auditor")
+SHADOW_PATIENCE_SECONDS = 120  # policies in shadow judge after the episode rests; a long script takes a minute
 STEP_TIMEOUT_SECONDS = 3600.0  # an episode of hours takes less than this on two cores
 
 
@@ -28,6 +29,7 @@ class Outcome:
 
     submission: Submission
     clips: tuple[Clip, ...]
+    hearing: EpisodeHearing | None  # what was heard in the finished audio, where anybody listened
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class EmbeddedGate:
 
         from gateway.engine import wait_until_settled
         from gateway.intake import submit
-        from gateway.submissions import Clip, Submission
+        from gateway.submissions import Clip, EpisodeHearing, Submission
 
         database = self.toolchain.database
         with database.write() as session:
@@ -62,7 +64,8 @@ class EmbeddedGate:
         with database.read() as session:
             submission = session.get_one(Submission, episode_id)
             clips = tuple(session.exec(select(Clip).where(Clip.episode_id == episode_id).order_by(Clip.media_type)))
-        return Outcome(submission, clips)
+            hearing = session.get(EpisodeHearing, episode_id)
+        return Outcome(submission, clips, hearing)
 
 
 def prepare(settings: Settings) -> list[str]:
@@ -111,7 +114,7 @@ def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> It
             start_worker(engine, toolchain, progress=progress)
         yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
     finally:
-        engine.stop()
+        engine.stop(patience_seconds=SHADOW_PATIENCE_SECONDS if toolchain.shadows else 0)
         toolchain.database.dispose()
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gateway.submissions import EpisodeHearing
+
 QUOTE_CHARACTERS = 90  # of the author's text shown per finding
 COLOURS = {"block": "red", "review": "yellow", "allow": "green"}
 
@@ -31,6 +33,8 @@ def findings_table(text: str, decision: Mapping[str, Any], *, most: int | None =
         why = finding["explanation"]
         for evidence in finding.get("evidence", ()):
             why += f"\n{evidence['publisher']}: {evidence['rating']} ({evidence['published_on']}) {evidence['url']}"
+        if finding.get("time_start") is not None:
+            why += f"\nheard at {finding['time_start']:.1f} to {finding['time_end']:.1f} s"
         verdict = finding["verdict"]
         table.add_row(
             Text(verdict, style=COLOURS[verdict]),
@@ -40,3 +44,23 @@ def findings_table(text: str, decision: Mapping[str, Any], *, most: int | None =
             Text(why),
         )
     return table
+
+
+def hearing_json(hearing: EpisodeHearing | None) -> dict[str, object] | None:
+    """Return what was heard as JSON values, without the words; None where nobody listened."""
+    if hearing is None:
+        return None
+    rate = hearing.errors / hearing.words if hearing.words else 1.0
+    return {
+        "verdict": hearing.decision["verdict"],
+        "words": hearing.words,
+        "errors": hearing.errors,
+        "word_error_rate": round(rate, 4),
+        "listener": hearing.listener,
+        "decision": hearing.decision,
+    }
+
+
+def hearing_summary(hearing: EpisodeHearing) -> str:
+    """Return the spoken check in a few words: its verdict, and how many words were heard otherwise."""
+    return f"{hearing.decision['verdict']}, {hearing.errors} of {hearing.words} words otherwise"

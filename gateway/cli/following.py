@@ -23,7 +23,8 @@ MILESTONES = {
     "tag": 86,
     "sign": 87,
     "read_back": 88,
-    "produced": 96,
+    "produced": 92,
+    "heard": 96,
     "logged": 97,
     "approved": 98,
 }

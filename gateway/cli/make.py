@@ -22,6 +22,7 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
     import time
 
     from gateway.cli.embedded import embedded_gate, export
+    from gateway.cli.findings import hearing_json
     from gateway.cli.following import Follower
     from gateway.errors import InvalidRequestError
     from gateway.settings import load_settings
@@ -52,18 +53,23 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
                 "failure": outcome.submission.failure,
                 "failure_detail": outcome.submission.failure_detail,
                 "decision": decision,
+                "hearing": hearing_json(outcome.hearing),
                 "files": [str(path) for path in files],
                 "seconds": round(seconds, 2),
             }
         )
     else:
-        from gateway.cli.findings import findings_table
+        from gateway.cli.findings import findings_table, hearing_summary
 
         screen.print(f"[bold]{state}[/bold] {outcome.submission.id} in {seconds:.1f} s")
         if outcome.submission.failure:
             screen.print(f"  {outcome.submission.failure}: {outcome.submission.failure_detail}")
         if decision.get("findings"):
             screen.print(findings_table(text, decision))
+        if outcome.hearing is not None:
+            screen.print(f"heard: {hearing_summary(outcome.hearing)}")
+            if outcome.hearing.decision["findings"]:
+                screen.print(findings_table(text, outcome.hearing.decision))
         for path in files:
             click.echo(path)
     codes = {"released": Exit.DONE, "awaiting_review": Exit.WAITING}

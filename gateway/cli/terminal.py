@@ -21,6 +21,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     WAITING = 4
+    DIFFERS = 4  # for `policy replay` and `policy diff`, where nothing can wait
     COPY = 5
     ALTERED = 6
     UNKNOWN = 7

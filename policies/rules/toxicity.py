@@ -115,6 +115,10 @@ class Toxicity:
                     )
         return [_finding(candidate) for candidate in _smallest(candidates)]
 
+    def scores(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
+        """Return the model's score of every class for each text, whatever the thresholds are."""
+        return self._model.score(texts)
+
     def _verdict(self, category: str, score: float) -> Verdict:
         for verdict, thresholds in ((Verdict.BLOCK, self._settings.block), (Verdict.REVIEW, self._settings.review)):
             threshold = thresholds.get(category)  # type: ignore[call-overload]  # a str is looked up among literals

@@ -30,6 +30,8 @@ BEYOND_SCHEMAS = {
     ("/v1/submissions", "POST"),
     ("/v1/submissions", "GET"),
     ("/v1/verifications", "POST"),
+    ("/v1/screenings", "POST"),
+    ("/v1alpha1/comments:analyze", "POST"),
     ("/v1/reviews/{episode_id}/approve", "POST"),
     ("/v1/reviews/{episode_id}/reject", "POST"),
 }

@@ -26,6 +26,7 @@ RELEASED = [
     "submission.received",
     "screening.decided",
     "clip.produced",
+    "speech.heard",
     "clip.logged",
     "approval.granted",
     "release.intended",
@@ -134,9 +135,12 @@ def test_worker_killed_on_the_other_paths_costs_nothing(home: Path) -> None:
         assert fleet.run("please review", "decide:inside") == "killed 9"
         assert fleet.run("please review", "decide:after") == "killed 9"
         assert fleet.run("please crackle", "produce:during") == "killed 9"
+        assert fleet.run("please curse", "listen:inside") == "killed 9"
+        assert fleet.run("please curse", "listen:after") == "killed 9"
+        assert fleet.run("please mumble", "decide:inside") == "killed 9"
         assert fleet.run("please break") == "exited 0"
     chain = build_chain(home)
     ends = Counter(row.state for row in rows_of(chain))
-    assert ends == {State.BLOCKED: 2, State.AWAITING_REVIEW: 2, State.FAILED: 2}
+    assert ends == {State.BLOCKED: 4, State.AWAITING_REVIEW: 3, State.FAILED: 2}
     assert {row.failure for row in rows_of(chain) if row.failure} == {"read-back-failed", "screening-failed"}
     chain.database.dispose()

@@ -23,7 +23,7 @@ from sqlmodel import col, select
 from gateway.engine import Engine, Pace
 from gateway.pipeline import Change, Pipeline
 from gateway.submissions import RESTING, State, Submission
-from tests.gateway_chain import QuickProducer, WordScreener, build_chain
+from tests.gateway_chain import QuickProducer, WordScreener, build_chain, listen_to
 
 PACE = Pace(poll=0.05, beat=0.1, lease=0.6, sweep=0.2, retry=0.05)
 PATIENCE_SECONDS = 60
@@ -39,6 +39,9 @@ POINTS = (
     "produce:stored",
     "produce:inside",
     "produce:after",
+    "listen:during",
+    "listen:inside",
+    "listen:after",
     "log:inside",
     "log:after",
     "decide:inside",
@@ -71,7 +74,7 @@ class MortalPipeline(Pipeline):
         self._fuse = fuse
 
     def _commit(self, episode_id: str, expected: State, change: Change) -> str:
-        names = {"RECEIVED": "screen", "SCREENED": "produce", "PRODUCED": "log", "LOGGED": "decide"}
+        names = {"RECEIVED": "screen", "SCREENED": "produce", "PRODUCED": "listen", "HEARD": "log", "LOGGED": "decide"}
         name = names.get(expected.name, change.__name__)  # the last step has two transactions
         if name == "produce":
             self._fuse.reach("produce:stored")
@@ -95,6 +98,14 @@ class MortalScreener(WordScreener):
         return super().screen(manuscript)
 
 
+def mortal_ears(fuse: Fuse) -> Any:
+    def hear(*arguments: Any) -> Any:
+        fuse.reach("listen:during")
+        return listen_to(*arguments)
+
+    return hear
+
+
 def work(home: Path, database_url: str, words: str, point: str) -> None:
     """Be one worker until everything rests, or until the fuse blows."""
     from dataclasses import replace
@@ -109,7 +120,7 @@ def work(home: Path, database_url: str, words: str, point: str) -> None:
         clock=lambda: datetime.now(UTC),  # type: ignore[arg-type]
         producer=QuickProducer(before=lambda episode_id: fuse.reach("produce:during")),
     )
-    tools = replace(chain.tools, screener=MortalScreener(fuse))  # type: ignore[type-var]
+    tools = replace(chain.tools, screener=MortalScreener(fuse), hear=mortal_ears(fuse))  # type: ignore[type-var]
     engine = Engine(settings=tools.settings, database=tools.database, pace=PACE)
     engine.start(MortalPipeline(toolchain=tools, fuse=fuse))
     wait_for(lambda: not unfinished(tools.database))

@@ -22,7 +22,7 @@ from gateway.submissions import TRANSITIONS, EpisodeApproval, EpisodeReceipt, Ep
 from tests.gateway_chain import OTHER_REVIEWER, REVIEWER, SUBMITTER, Chain, build_chain
 
 WORDS = ("Good morning.", "please review", "please block", "please break", "please crackle")
-STEPS = ("screen", "produce", "log", "decide", "release")
+STEPS = ("screen", "produce", "listen", "log", "decide", "release")
 PEOPLE = (SUBMITTER, REVIEWER, OTHER_REVIEWER)
 
 
@@ -183,7 +183,7 @@ class Gate(RuleBasedStateMachine):
         self.note(episode)
 
     def next_step(self, episode: str) -> str:
-        place = ("received", "screened", "produced", "logged", "approved")
+        place = ("received", "screened", "produced", "heard", "logged", "approved")
         state = self.chain.row(episode).state
         return STEPS[place.index(state)] if state in place else "release"
 

@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel, select
 
 import gateway.leases  # declares a table
+import gateway.shadow  # declares a table
 import gateway.soundindex  # noqa: F401  # declares a table
 from audit.guards import GUARDS
 from gateway.db import Database, check_schema, is_unavailable, migrate, migration_config, open_database

@@ -66,6 +66,7 @@ def test_allowed_script_becomes_a_released_episode(chain: Chain) -> None:
         "submission.received",
         "screening.decided",
         "clip.produced",
+        "speech.heard",
         "clip.logged",
         "approval.granted",
         "release.intended",
@@ -152,7 +153,7 @@ def test_reviewable_script_is_spoken_and_waits(chain: Chain) -> None:
         assert session.get(ReviewCase, episode_id) is not None
         assert session.get(EpisodeApproval, episode_id) is None
     assert chain.run(episode_id) == "awaiting_review"
-    assert len(chain.kinds(episode_id)) == 5
+    assert len(chain.kinds(episode_id)) == 6
 
 
 def test_allowed_script_waits_too_where_people_decide_everything(tmp_path: Path) -> None:

@@ -16,9 +16,12 @@ _SAME_AS_NUMBER = {
     "to": "2", "too": "2", "for": "4", "fore": "4", "won": "1", "ate": "8", "oh": "0", "a": "1", "an": "1",
     "second": "2",
 }  # fmt: skip
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_MONTHS = "january february march april may june july august september october november december"
+_CALENDAR = frozenset(f"{_DAYS} {_MONTHS}".split())
 _NUMBER_WORDS = {
     "0": "zero", "1": "wun", "2": "too", "3": "three", "4": "for", "5": "five", "6": "six", "7": "seven", "8": "ate",
-    "9": "nine", "10": "ten", "11": "eleven", "12": "twelve",
+    "9": "nine",
 }  # fmt: skip
 
 
@@ -73,7 +76,7 @@ def _compared(
     start, end, heard_start, heard_end = place
     said, found = script[start:end], heard[heard_start:heard_end]
     likeness = Likeness.ALIKE if likeness_of(said, found) >= alike else Likeness.DIFFERENT
-    if likeness is Likeness.ALIKE and digits_differ(said, found):
+    if likeness is Likeness.ALIKE and (digits_differ(said, found) or days_differ(said, found)):
         likeness = Likeness.DIFFERENT
     return Stretch(likeness, *place)
 
@@ -88,19 +91,25 @@ def likeness_of(said: Sequence[SpokenWord], found: Sequence[SpokenWord]) -> floa
 
 
 def digits_differ(said: Sequence[SpokenWord], found: Sequence[SpokenWord]) -> bool:
-    """Say whether the numbers in two stretches differ; "for" heard as "4" does not, nor "19 99" heard as "1999"."""
+    """Say whether the numbers in two stretches differ; "for" heard as "4" does not."""
     first, second = _digits(said, found), _digits(found, said)
     return first != second
+
+
+def days_differ(said: Sequence[SpokenWord], found: Sequence[SpokenWord]) -> bool:
+    """Say whether one names another day or month than the other: "Tuesday" and "Thursday" sound alike."""
+    first, second = ([word.key for word in words if word.key in _CALENDAR] for words in (said, found))
+    return bool(first and second) and first != second
 
 
 def _digits(words: Sequence[SpokenWord], others: Sequence[SpokenWord]) -> str:
     numbers = {word.key for word in others if word.number}
     kept = [
-        word.key.removesuffix("th") if word.number else _SAME_AS_NUMBER.get(word.key, "")
+        word.key if word.number else _SAME_AS_NUMBER.get(word.key, "")
         for word in words
         if word.number or _SAME_AS_NUMBER.get(word.key) in numbers
     ]
-    return "".join(kept).lstrip("0")
+    return "".join(kept)
 
 
 def _sounds(words: Sequence[SpokenWord]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from policies.alignment import Likeness, Stretch, digits_differ, likeness_of
+from policies.alignment import Likeness, Stretch, days_differ, digits_differ, likeness_of
 from policies.rule_settings import SpokenRule
 from policies.spoken_words import SpokenWord
 
@@ -91,7 +91,7 @@ def _in_stretch(
     likeness = likeness_of(said, found)
     if any(word.number for word in (*said, *found)) and digits_differ(said, found):
         yield diverges("changed_number", "Another number is heard than the one that is written.")
-    if any(word.name for word in said) and likeness < _NAME_ALIKE:
+    if days_differ(said, found) or (any(word.name for word in said) and likeness < _NAME_ALIKE):
         yield diverges("changed_name", "Another name is heard than the one that is written.", 1.0 - likeness)
     if sum(word.negation for word in said) != sum(word.negation for word in found):
         yield diverges("changed_negation", "A 'not' or the like is heard where none is written, or the reverse.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.decision import Verdict
-from policies.errors import InvalidPolicyError
+from policies.errors import InvalidPolicyError, Problem
 
 _COLUMNS = ["term", "category", "verdict"]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -51,15 +51,17 @@ class Lexicon:
     def parse(cls, content: bytes, *, source: str) -> Lexicon:
         """Read CSV with the columns term, category, verdict; raises `InvalidPolicyError` with file and line."""
         try:
-            reader = csv.DictReader(io.StringIO(content.decode("utf-8")), strict=True)
-            rows = list(enumerate(reader, start=2))
+            reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+            rows = [(reader.line_num, row) for row in reader]  # a quoted field may span lines, so rows are not counted
         except (UnicodeDecodeError, csv.Error) as error:
             raise InvalidPolicyError(f"{source}: is not a CSV file in UTF-8: {error}; save it as such") from error
         if reader.fieldnames != _COLUMNS:
             raise InvalidPolicyError(f"{source}: line 1: columns are {reader.fieldnames}; write {','.join(_COLUMNS)}")
         if not rows:
             raise InvalidPolicyError(f"{source}: has no entries; a lexicon without words finds nothing")
-        return cls(tuple(_entry(source, number, row) for number, row in rows))
+        entries = [(number, _entry(source, number, row)) for number, row in rows]
+        _refuse_contradictions(source, entries)
+        return cls(tuple(entry for _, entry in entries))
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -115,6 +117,32 @@ def _match(pattern: tuple[str, ...], words: list[tuple[str, int, int]], at: int)
             return None
         gap = 0
     return position
+
+
+def _refuse_contradictions(source: str, entries: Sequence[tuple[int, Entry]]) -> None:
+    """Raise if a term stands twice in one category, or leads to different verdicts."""
+    seen: dict[tuple[str, ...], dict[str, tuple[int, Verdict]]] = {}
+    problems = []
+    for number, entry in entries:
+        known = seen.setdefault(entry.words, {})
+        if entry.category in known:
+            problems.append(
+                Problem(
+                    source, number, "", f"{entry.term!r} is on line {known[entry.category][0]} too; keep one of them"
+                )
+            )
+        for line, verdict in known.values():
+            if verdict is not entry.verdict:
+                problems.append(
+                    Problem(
+                        source, number, "",
+                        f"{entry.term!r} leads to {entry.verdict.value} here and to {verdict.value} on line {line}; "
+                        "give both the same verdict",
+                    )
+                )  # fmt: skip
+        known.setdefault(entry.category, (number, entry.verdict))
+    if problems:
+        raise InvalidPolicyError.listing(problems)
 
 
 def _entry(source: str, number: int, row: dict[str, str]) -> Entry:

@@ -23,7 +23,7 @@ tional=S.n.l tion=S.n ssion=S.n sion=S.n cian=S.n cious=S.s tious=S.s cial=S.l t
 stle=s.l eigh=A aigh=A ough>t=o augh>t=o ough$=uf augh=af igh=I tch=C dge=J dg=J sch=S chr=kr chl=kl ch=C ck=k cq=k
 cc>e=ks cc>i=ks cc=k sce=se sci=sI scy=sI ce$=s c>e=s c>i=s c>y=s c=k sh=S ss=s s=s zz=s z=s ph=f pp=p th=T tt=t
 ght=t ^gh=g gh$= gh=g gg=g gue$=g ge$=J g>y$=J gi>c=Ji g>en=J ngue$=N ng$=N ng>s$=N nk=Nk gn$=n mb$=m mn$=m bt$=t
-qu=kw q=k x=ks bb=b dd=d ff=f kk=k ll=l mm=m nn=n rr=r vv=v ww=w j=J que$=k ould$=Ud alk=ok all=ol alm=om old=Old
+qu=kw q=k x=ks bb=b dd=d ff=f kk=k kh=k ll=l mm=m nn=n rr=r vv=v ww=w j=J que$=k ould$=Ud alk=ok all=ol alm=om old=Old
 ind$=Ind ild$=Ild eer=Er ear$=Er air=er are$=er ore=or oar=or oor=or our$=or our>s=or er$=.r or$=or ar$=ar ir=ur
 yr=ur ur=ur er=ur wor=wur war=wor wa=wo eau=O ee=E ea=E ^ei=I ei=E ey$=E ey=A ew=U eu=U ie$=I ied$=Id ies$=Es ie=E
 ye$=I ae=A ai=A ay=A au=o aw=o oa=O oe$=O oi=Y oy=Y oo=U ou=W ow$=O ow=W ue=U ui=U uy=I aa=a ii=E uu=U le$=.l

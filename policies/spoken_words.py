@@ -1,6 +1,7 @@
 """Words as they are heard: numbers, money and times in one form, so that two ways of writing them compare (pure).
 
-"£3.50", "three pounds fifty" and "3 pounds 50" are the same words; so are "2,000" and "two thousand".
+"£3.50", "three pounds fifty" and "3 pounds 50" are the same words; so are "2,000" and "two thousand". A number is one
+word per digit: "1999", "19 99" and "nineteen ninety nine" then are alike, however a recogniser groups them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"(?P<money>[$£€¥])\s?(?=\d)|(?P<clock>\d{1,2}:\d{2})(?!\d)|"
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<ordinal>st|nd|rd|th)?(?![^\W\d_])|"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:st|nd|rd|th|['’]?s)?(?![^\W_])|"
     r"(?P<word>[^\W_]+(?:['’][^\W\d_]+)*)|(?P<sign>[%&+=°#@])"
 )
+_SCALE_FOLLOWS = re.compile(r"[ -](?:thousand|million|billion|trillion)\b", re.IGNORECASE)
+_ALPHANUMERIC = re.compile(r"\d+|\D+")
 _CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}
 _SIGNS = {"%": "percent", "&": "and", "+": "plus", "=": "equals", "°": "degrees", "#": "number", "@": "at"}
 _UNIT_NAMES = (
@@ -31,6 +34,7 @@ _TENS = {word: 10 * value for value, word in enumerate(_TEN_NAMES.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ORDINALS = {word: value for value, word in enumerate(_ORDINAL_NAMES.split(), 1)}
 _ORDINALS |= {"twentieth": 20, "thirtieth": 30, "hundredth": 100, "thousandth": 1000}
+_DECADES = {word[:-1] + "ies": value for word, value in _TENS.items()}
 # What is said in full for what is written short.
 _SHORT = {
     "mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "prof": "professor", "vs": "versus",
@@ -60,7 +64,7 @@ MAX_DIGITS = 18  # of a number that is read as a value; longer ones are compared
 class SpokenWord:
     """One word that is heard, and where it stands in its text; several may share a place ("£3")."""
 
-    key: str  # lower case without apostrophes; numbers as digits
+    key: str  # lower case without apostrophes; one digit of a number
     start: int
     end: int
     number: bool = False
@@ -74,7 +78,8 @@ def spoken_words(text: str, start: int = 0, end: int | None = None) -> list[Spok
 
 
 def _tokens(text: str, start: int, end: int) -> Iterator[SpokenWord]:
-    money: tuple[str, int] | None = None
+    money: tuple[str, int] | None = None  # (currency, where its sign stands) of the number that follows
+    scaled: tuple[str, int] | None = None  # likewise, of the "million" that follows
     sentence_start = True
     last = start
     for match in _TOKEN.finditer(text, start, end):
@@ -87,36 +92,30 @@ def _tokens(text: str, start: int, end: int) -> Iterator[SpokenWord]:
             continue
         if match["clock"]:
             hours, minutes = match["clock"].split(":")
-            yield _number(str(int(hours)), first, last)
-            if minutes != "00":
-                yield _number(str(int(minutes)), first, last)
+            yield _number(hours if minutes == "00" else hours + minutes, first, last)
         elif match["number"]:
             yield from _written_number(match, money, text)
         elif kind == "sign":
             yield SpokenWord(_SIGNS[match.group()], first, last)
         else:
             yield from _word(match.group(), first, last, sentence_start=sentence_start)
+            if scaled is not None:  # "$5 million" is read "five million dollars"
+                yield SpokenWord(scaled[0], scaled[1], last)
+        scaled = money if match["number"] and _SCALE_FOLLOWS.match(text, last) else None
         money, sentence_start = None, False
 
 
 def _written_number(match: re.Match[str], money: tuple[str, int] | None, text: str) -> Iterator[SpokenWord]:
     first, last = match.span()
     digits = match["number"].replace(",", "")
-    if match["ordinal"]:
-        yield SpokenWord("second", first, last) if digits == "2" else _number(digits + "th", first, last)
-        return
     if money is None:
-        if len(digits) > 1 and digits.startswith("0") and "." not in digits:
-            for digit in digits:  # a telephone number or a code is read digit by digit
-                yield _number(digit, first, last)
-            return
         yield _number(digits, first, last)
         return
     whole, _, rest = digits.partition(".")
-    scale = re.match(r"\s+(thousand|million|billion|trillion)\b", text[last : last + 12])
-    if scale or len(rest) != 2:
-        # "$5 million" is read "five million dollars"; the unit is not compared, because its place changes.
+    if len(rest) != 2:
         yield _number(digits, money[1], last)
+        if not _SCALE_FOLLOWS.match(text, last):
+            yield SpokenWord(money[0], money[1], last)
         return
     yield _number(whole, money[1], last)
     yield SpokenWord(money[0], money[1], last)
@@ -131,11 +130,14 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
     if not key.isascii():
         key = "".join(c for c in unicodedata.normalize("NFKD", key) if not unicodedata.combining(c))
     name = written[:1].isupper() and not sentence_start and lower != "i" and not lower.startswith("i'")
-    value = _UNITS.get(key, _TENS.get(key))
+    value = _UNITS.get(key, _TENS.get(key, _DECADES.get(key)))
     if value is not None:
         yield SpokenWord(str(value), first, last, number=True)
     elif key in _ORDINALS and key != "second":
-        yield _number(f"{_ORDINALS[key]}th", first, last)
+        yield _number(str(_ORDINALS[key]), first, last)
+    elif any(character.isdigit() for character in key):  # "BA249", "H1N1"
+        for part in _ALPHANUMERIC.finditer(key):
+            yield SpokenWord(part.group(), first, last, number=part.group().isdigit())
     else:
         for part in _SHORT.get(key, key).split():
             yield SpokenWord(_one_spelling(part), first, last, name=name, negation=negation)
@@ -157,11 +159,17 @@ def _numbers_joined(words: Sequence[SpokenWord], text: str) -> Iterator[SpokenWo
     at = 0
     while at < len(words):
         word = words[at]
-        if word.number and word.key.isdigit() and len(word.key) <= MAX_DIGITS:
+        if word.number and (not word.key.isdigit() or len(word.key) > MAX_DIGITS):
+            for digit in word.key:
+                if digit.isdigit():
+                    yield SpokenWord(digit, word.start, word.end, number=True)
+            at += 1
+        elif word.number:
             end, key = _run(words, at, text)
             if end + 1 < len(words) and words[end].key == "point" and key.isdigit() and words[end + 1].key.isdigit():
                 end, key = _decimals(words, end, key)
-            yield SpokenWord(key, word.start, words[end - 1].end, number=True)
+            for digit in key.replace(".", ""):
+                yield SpokenWord(digit, word.start, words[end - 1].end, number=True)
             at = end
         elif word.key in ("pounds", "dollars", "euros"):
             yield SpokenWord(word.key[:-1], word.start, word.end)
@@ -175,8 +183,9 @@ def _numbers_joined(words: Sequence[SpokenWord], text: str) -> Iterator[SpokenWo
 
 
 def _run(words: Sequence[SpokenWord], at: int, text: str) -> tuple[int, str]:
-    """Read one number from its words; returns (index after it, digits, with "th" for an ordinal)."""
-    total, part = 0, int(words[at].key)
+    """Read one number from its words; returns (index after it, its digits)."""
+    written = words[at].key
+    total, part = 0, int(written)
     # The next word must be smaller than `place`: "twenty six" is 26 and "twenty twenty" are two numbers. Written digits
     # take no further units, only a scale ("5 million").
     place = 0 if text[words[at].start].isdigit() else _place(part)
@@ -192,7 +201,7 @@ def _run(words: Sequence[SpokenWord], at: int, text: str) -> tuple[int, str]:
             end += 1
             continue
         following = end + 1 if word.key == "and" and place >= 100 and end + 1 < len(words) else end
-        key = words[following].key.removesuffix("th")
+        key = words[following].key
         if not (words[following].number and key.isdigit()) or not 0 < len(key) <= MAX_DIGITS:
             break
         value = int(key)
@@ -200,10 +209,8 @@ def _run(words: Sequence[SpokenWord], at: int, text: str) -> tuple[int, str]:
             break
         part += value
         end = following + 1
-        if words[following].key.endswith("th"):
-            return end, f"{total + part}th"
         place = _place(value)
-    return end, str(total + part)
+    return end, written if end == at + 1 else str(total + part)  # zeros at the front of a code are said
 
 
 def _place(value: int) -> int:

@@ -94,7 +94,7 @@ class WhisperListener:
             ) from error
         return Transcript(tuple(words), len(samples) / LISTENING_RATE)
 
-    def _words(self, samples: NDArray[np.float32], offset: float, language: str) -> Iterator[HeardWord]:
+    def _words(self, samples: NDArray[np.float32], offset: float, language: str) -> list[HeardWord]:
         # One temperature: trying again at random would make the transcript depend on chance.
         segments, _ = self._batched.transcribe(
             samples,
@@ -106,11 +106,18 @@ class WhisperListener:
             word_timestamps=True,
             condition_on_previous_text=False,
         )
+        words: list[HeardWord] = []
         for segment in segments:
             for word in segment.words or ():
-                if text := word.word.strip():
-                    start, end = offset + float(word.start), offset + float(word.end)
-                    yield HeardWord(text, round(start, 3), round(end, 3), round(float(word.probability), 4))
+                text = word.word.strip()
+                start, end = round(offset + float(word.start), 3), round(offset + float(word.end), 3)
+                probability = round(float(word.probability), 4)
+                if words and text and not word.word[0].isspace():  # "3" and ".50" are parts of one word
+                    last = words.pop()
+                    words.append(HeardWord(last.text + text, last.start, end, min(last.probability, probability)))
+                elif text:
+                    words.append(HeardWord(text, start, end, probability))
+        return words
 
 
 def _pieces(samples: NDArray[np.float32]) -> Iterator[tuple[int, int]]:

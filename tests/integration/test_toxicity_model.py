@@ -1,11 +1,10 @@
-"""The real models: loaded through Detoxify without network, checked by digest, right on the policy's examples."""
+"""The real models: loaded through Detoxify without network, checked by digest."""
 
 from __future__ import annotations
 
 import shutil
 import socket
 import time
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +22,6 @@ from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
 from tests.manuscripts import dialogue, spoken
 
-GOLDEN = tomllib.loads((DEFAULT_PACK / "golden.toml").read_text(encoding="utf-8"))["script"]
 NEUTRAL = Path(__file__).parents[1] / "unit" / "policies" / "neutral_sentences.txt"
 
 
@@ -50,14 +48,6 @@ def screener(packaged: PackagedEncoder, toxicity: DetoxifyModel) -> Screener:
     return build_screener(
         Policy.load(DEFAULT_PACK), models=Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
     )
-
-
-@pytest.mark.parametrize("item", GOLDEN, ids=[item["name"] for item in GOLDEN])
-def test_golden_script_gets_its_verdict(screener: Screener, item: dict[str, object]) -> None:
-    decision = screener.screen(spoken(str(item["text"])))
-    assert str(decision.verdict) in item["expect"], [  # type: ignore[operator]
-        (finding.rule, finding.category, finding.score) for finding in decision.findings
-    ]
 
 
 def test_neutral_sentences_are_almost_never_held_and_never_blocked(screener: Screener) -> None:

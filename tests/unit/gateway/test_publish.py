@@ -35,7 +35,8 @@ def approved(chain: Chain) -> str:
 
 def approve(chain: Chain) -> str:
     episode_id = chain.submit()
-    for step in (chain.pipeline.screen, chain.pipeline.produce, chain.pipeline.log, chain.pipeline.decide):
+    pipeline = chain.pipeline
+    for step in (pipeline.screen, pipeline.produce, pipeline.listen, pipeline.log, pipeline.decide):
         step(episode_id)
     assert chain.row(episode_id).state == State.APPROVED
     return episode_id

@@ -22,18 +22,14 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1_000)
     options = parser.parse_args()
     began = time.perf_counter()
-    import torch  # after the environment was set by the parent
-
-    from bench.policies import own_sets
+    from bench.policies import own_sets  # after the clock, because loading is measured too
     from bench.policies.bench import spread
     from bench.policies.subject import Subject
     from gateway.screening import Format, read_manuscript
 
-    torch.set_num_threads(options.threads)
     sentences = [one.text for one in own_sets.neutral()]
     with tempfile.TemporaryDirectory() as home:
-        subject = Subject.load(Path(home))
-        torch.set_num_threads(options.threads)  # loading sets what the service's settings say
+        subject = Subject.load(Path(home), threads=options.threads)
         list(subject.examine(["Good evening, and welcome."]))  # what is loaded lazily is loaded now
         ready = time.perf_counter() - began
         loaded = peak()

@@ -86,9 +86,9 @@ class Subject:
         self.screener: Screener = build_screener(policy, models=models)
 
     @classmethod
-    def load(cls, home: Path) -> Subject:
+    def load(cls, home: Path, *, threads: int = 1) -> Subject:
         """Load the default policy with every model that the gateway would load; `home` is for small files."""
-        settings = bench_settings(home)
+        settings = bench_settings(home, threads=threads)
         return cls(policy=Policy.load(settings.policy), models=build_models(settings))
 
     @property
@@ -141,9 +141,12 @@ class Subject:
                 yield _outcome(None if manuscript is None else next(examined), classes)
 
 
-def bench_settings(home: Path) -> Settings:
-    """Return settings of a gateway that keeps its small files in `home`."""
-    return load_settings(home=home)
+def bench_settings(home: Path, *, threads: int = 1) -> Settings:
+    """Return settings of a gateway that keeps its small files in `home`.
+
+    One thread unless asked: two that wait for each other on a busy machine take many times as long.
+    """
+    return load_settings(home=home, torch_threads=threads)
 
 
 def imported_claims(path: Path, *, language: str = "en", today: date | None = None) -> list[ClaimRecord]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.errors import AuditError
-from policies.errors import InvalidPolicyError, ModelUnavailableError, PolicyError
+from policies.errors import InvalidPolicyError, KnowledgeBaseError, ModelUnavailableError, PolicyError
 from synth.errors import AudioError, MarkUnavailableError, ReadBackError, ScriptError, SynthError, VoiceError
 
 
@@ -179,6 +179,7 @@ PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (ReadBackError, Problem("read-back-failed", 500, "A layer did not read back from the finished clip")),
     (SynthError, Problem("synthesis-failed", 500, "The clip could not be produced")),
     (InvalidPolicyError, Problem("policy-unusable", 503, "The policy cannot be used")),
+    (KnowledgeBaseError, Problem("knowledge-base", 422, "The knowledge base was not changed")),
     (ModelUnavailableError, Problem("model-unavailable", 503, "A screening model cannot be loaded")),
     (PolicyError, Problem("screening-failed", 503, "The script could not be screened")),
     (AuditError, Problem("audit-log", 503, "The audit log cannot be used")),

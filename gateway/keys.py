@@ -6,6 +6,7 @@
 | `log.vkey` | verifier key of the log | everybody; public |
 | `watermark.key` | 32 random bytes as hex: the secret of the keyed mark | gateway, worker |
 | `watermark-<epoch>.key` | secrets that came before it: they mark nothing, but their marks are still read | gateway |
+| `protected-texts.key` | 32 random bytes as hex: keys the hashes of protected texts; made with the first | worker |
 | `claim-signer.key`, `claim-chain.pem` | ES256 key of the C2PA leaf; leaf and issuing CA | worker |
 | `claim-issuer.key`, `claim-issuer.pem` | development CA, renews the leaf under the same root | `assay keygen` |
 | `claim-root.pem` | trust anchor that verifiers load | everybody; public |
@@ -30,6 +31,7 @@ from synth.pki import Credential, DevelopmentChain, expires_at, issue_developmen
 PRIVATE_MODE = 0o600
 WATERMARK_KEY_BYTES = 32
 CURRENT_WATERMARK = "watermark.key"
+PROTECTED_TEXTS = "protected-texts.key"
 RETIRED_PATTERN = "watermark-*.key"
 MOST_WATERMARK_KEYS = 16  # every one costs the reader a pass over the sound, and a share of what may match by chance
 
@@ -84,10 +86,14 @@ class KeyFiles:
         A retired file that cannot be read is an error, not a key less: its episodes would no longer be found.
         """
         retired = sorted(path.name for path in self.folder.glob(RETIRED_PATTERN))
-        keys = [self._watermark_key(name) for name in (CURRENT_WATERMARK, *retired)]
+        keys = [self._secret(name) for name in (CURRENT_WATERMARK, *retired)]
         return tuple(dict.fromkeys(keys))  # a rotation that was cut off leaves the current key under both names
 
-    def _watermark_key(self, name: str) -> bytes:
+    def protected_texts_key(self) -> bytes:
+        """The 32 bytes that key the hashes of protected texts; raises `KeyMaterialError` when missing or damaged."""
+        return self._secret(PROTECTED_TEXTS)
+
+    def _secret(self, name: str) -> bytes:
         try:
             key = bytes.fromhex(self.private(name).decode("ascii").strip())
         except ValueError as error:
@@ -95,6 +101,17 @@ class KeyFiles:
         if len(key) != WATERMARK_KEY_BYTES:
             raise KeyMaterialError(f"{self.path(name)} holds {len(key)} bytes instead of 32; restore it")
         return key
+
+
+def make_protected_texts_key(files: KeyFiles) -> bytes:
+    """Make that key where there is none yet, and return it."""
+    if not files.path(PROTECTED_TEXTS).exists():
+        try:
+            files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise KeyMaterialError(f"cannot make {files.folder} ({error.strerror}); set ASSAY_HOME") from error
+        store_private(files.path(PROTECTED_TEXTS), _new_secret())
+    return files.protected_texts_key()
 
 
 def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: datetime) -> list[str]:
@@ -111,7 +128,7 @@ def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: da
         made.append("log.key")
     _write_public(files, "log.vkey", (files.log_key().verifier(log_origin).vkey + "\n").encode(), made)
     if not files.path(CURRENT_WATERMARK).exists():
-        _write(files, CURRENT_WATERMARK, _new_watermark_key(), made)
+        _write(files, CURRENT_WATERMARK, _new_secret(), made)
     if not files.path("claim-signer.key").exists():
         chain = issue_development_chain(at=at, organisation=organisation)
         _write(files, "claim-issuer.key", chain.issuing.private_key_pem, made)
@@ -151,7 +168,7 @@ def rotate_watermark(files: KeyFiles) -> Rotation:
     except OSError as error:
         raise KeyMaterialError(f"cannot retire the watermark key as {retired}: {error.strerror}") from error
     # 2.
-    fresh = _new_watermark_key()
+    fresh = _new_secret()
     _replace(files.path(CURRENT_WATERMARK), fresh, PRIVATE_MODE)
     return Rotation(epoch=watermark_epoch(bytes.fromhex(fresh.decode())), retired=epoch)
 
@@ -173,7 +190,12 @@ def store_private(path: Path, content: bytes) -> None:
     _create(path, content, PRIVATE_MODE)
 
 
-def _new_watermark_key() -> bytes:
+def replace_private(path: Path, content: bytes) -> None:
+    """Write a private file, mode 0600, durably and in one step, over the one that is there."""
+    _replace(path, content, PRIVATE_MODE)
+
+
+def _new_secret() -> bytes:
     return (secrets.token_hex(WATERMARK_KEY_BYTES) + "\n").encode()
 
 

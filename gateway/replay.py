@@ -90,7 +90,7 @@ def _compare(row: Submission, screener: Screener, against: Screener | None, resu
             result.unreadable += 1
             old = Outline.parse(None)
     new, error = _judge(row, screener)
-    result.comparison.add(old, new, episode_id=row.id, title=row.title, error=error)
+    result.comparison.add(old, new, episode_id=row.id, title=row.title, text=row.script, error=error)
 
 
 def _judge(row: Submission, screener: Screener) -> tuple[Outline, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import SettingsError
@@ -59,6 +60,21 @@ class Settings(BaseSettings):
     max_upload_seconds: int = Field(14_400, gt=0, description="Longest audio accepted for verification, in seconds.")
     review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
+    judge_url: str = Field(
+        "", description="OpenAI-compatible base URL of the language model that `[rules.llm_judge]` asks."
+    )
+    judge_model: str = Field("", max_length=200, description="Name of the judge's model at that endpoint.")
+    judge_kind: Literal["policy", "llama_guard"] = Field(
+        "policy", description="`policy`: reads the policy's text, answers in JSON; `llama_guard`: answers in S-codes."
+    )
+    judge_api_key: SecretStr = Field(SecretStr(""), description="Bearer token for the judge's endpoint.")
+    judge_timeout_seconds: float = Field(
+        30.0, gt=0, le=600, description="How long one answer of the judge may take, in seconds."
+    )
+    judge_concurrency: int = Field(4, ge=1, le=64, description="Questions to the judge at a time in one process.")
+    judge_allow_plain_http: bool = Field(
+        False, description="Let scripts and key go to the judge unencrypted, beyond this machine."
+    )
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")
@@ -96,6 +112,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Folder of the private keys and certificates."""
         return self.home / "keys"
+
+    @property
+    def protected_texts(self) -> Path:
+        """The registry of protected texts: hashes only, made by `assay policy texts add`."""
+        return self.home / "protected-texts.ndjson"
 
     @property
     def published_checkpoint(self) -> Path:

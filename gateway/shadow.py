@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from audit.store import UtcDateTime
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
 from gateway.intake import manuscript_of
-from gateway.submissions import Submission
+from gateway.submissions import TERMINAL, Submission
 from gateway.toolchain import Toolchain
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
@@ -103,6 +103,26 @@ def run(episode_id: str, *, toolchain: Toolchain) -> None:
             )
 
 
+def unfinished(database: Database, *, screeners: Sequence[Screener]) -> list[str]:
+    """Return the settled episodes that these packs began to judge and did not finish, because their process ended.
+
+    One that waits for a reviewer is left out: it is judged when it goes on.
+    """
+    digests = [screener.policy.digest for screener in screeners]
+    if not digests:
+        return []
+    query = (
+        select(ShadowDecision.episode_id)
+        .join(Submission, col(Submission.id) == col(ShadowDecision.episode_id))
+        .where(col(ShadowDecision.policy_digest).in_(digests))
+        .where(col(ShadowDecision.seconds).is_(None), col(ShadowDecision.error).is_(None))
+        .where(col(Submission.state).in_([state.value for state in TERMINAL]))
+        .distinct()
+    )
+    with database.read() as session:
+        return sorted(session.exec(query).all())
+
+
 def compare(database: Database, *, policy: str | None = None) -> list[ShadowReport]:
     """Compare every pack that ran in shadow (or the one with this id or digest) with the decisions that counted."""
     reports: dict[str, ShadowReport] = {}
@@ -116,7 +136,8 @@ def compare(database: Database, *, policy: str | None = None) -> list[ShadowRepo
             continue
         live = Outline.parse(episode.decision)
         if shadow.decision:
-            report.comparison.add(live, Outline.parse(shadow.decision), episode_id=episode.id, title=episode.title)
+            judged = Outline.parse(shadow.decision)
+            report.comparison.add(live, judged, episode_id=episode.id, title=episode.title, text=episode.script)
         else:
             report.failed += 1
             why = shadow.error or UNFINISHED

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from policies.errors import InvalidPolicyError
 from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
+from policies.protected.registry import TextRegistry
 from policies.rules.claim_matching import SentenceEncoder
 from policies.rules.language import UnsupportedLanguage
 from policies.rules.lexicon import ListedWords, SensitiveTopics
+from policies.rules.llm_judge import Judge, SecondOpinion
 from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
+from policies.rules.protected_text import ProtectedPassages
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
+from policies.vectors import VectorCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,9 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
+    texts: TextRegistry | None = None
+    judge: Judge | None = None
 
 
 def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
@@ -50,7 +57,31 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
         if models.encoder is None:
             raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
         rules.append(
-            Misinformation(knowledge=policy.knowledge, encoder=models.encoder, settings=settings.misinformation)
+            Misinformation(
+                knowledge=policy.knowledge,
+                encoder=models.encoder,
+                settings=settings.misinformation,
+                vectors=models.vectors,
+            )
+        )
+    if settings.protected_text and settings.protected_text.enabled:
+        if models.texts is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} looks for protected texts, but none is registered; run `assay policy texts add`"
+            )
+        rules.append(ProtectedPassages(registry=models.texts))
+    if settings.llm_judge and settings.llm_judge.enabled:
+        if models.judge is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} asks a judge, but none is configured; set ASSAY_JUDGE_URL and ASSAY_JUDGE_MODEL"
+            )
+        rules.append(
+            SecondOpinion(
+                judge=models.judge,
+                guidance=policy.guidance,
+                settings=settings.llm_judge,
+                categories=policy.category_guidance,
+            )
         )
     return tuple(rules)
 

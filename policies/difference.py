@@ -12,6 +12,7 @@ from policies.decision import Decision, Verdict
 UNDECIDED = "none"  # there was no decision to compare with: the episode failed before, or is still waiting
 FAILED = "error"  # the text could not be screened
 MOST_FINDINGS = 20  # listed per changed episode, so that one hostile script cannot fill the memory
+QUOTE_CHARACTERS = 80  # of the author's text that are shown per finding
 MOST_CHANGES = 10_000  # episodes that are listed; what comes after them is still counted
 
 _SEVERITY = {verdict.value: verdict.severity for verdict in Verdict}
@@ -26,6 +27,25 @@ class Mark:
     verdict: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding that only one of two policies made, with the words concerned."""
+
+    mark: Mark
+    words: str  # of the author's text, at most `QUOTE_CHARACTERS`
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the sighting as JSON values."""
+        mark = self.mark
+        return {
+            "rule": mark.rule,
+            "category": mark.category,
+            "verdict": mark.verdict,
+            "span": {"start": mark.start, "end": mark.end},
+            "words": self.words,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +94,8 @@ class Change:
     title: str
     old: str
     new: str
-    appeared: tuple[Mark, ...]  # the strictest first, at most `MOST_FINDINGS`
-    vanished: tuple[Mark, ...]
+    appeared: tuple[Sighting, ...]  # the strictest first, at most `MOST_FINDINGS`
+    vanished: tuple[Sighting, ...]
     error: str = ""  # why the text could not be screened
 
     @property
@@ -94,8 +114,8 @@ class Change:
             "old": self.old,
             "new": self.new,
             "direction": self.direction,
-            "appeared": [_mark_document(mark) for mark in self.appeared],
-            "vanished": [_mark_document(mark) for mark in self.vanished],
+            "appeared": [sighting.to_dict() for sighting in self.appeared],
+            "vanished": [sighting.to_dict() for sighting in self.vanished],
             "error": self.error,
         }
 
@@ -112,10 +132,12 @@ class Comparison:
     changes: list[Change] = field(default_factory=list)
     unlisted: int = 0  # changes beyond `MOST_CHANGES`
 
-    def add(self, old: Outline, new: Outline, *, episode_id: str, title: str, error: str = "") -> None:
-        """Count one text."""
+    def add(self, old: Outline, new: Outline, *, episode_id: str, title: str, text: str = "", error: str = "") -> None:
+        """Count one text; what was judged is `text`."""
         appeared, vanished = new.marks - old.marks, old.marks - new.marks
-        change = Change(episode_id, title, old.verdict, new.verdict, _first(appeared), _first(vanished), error)
+        change = Change(
+            episode_id, title, old.verdict, new.verdict, _first(appeared, text), _first(vanished, text), error
+        )
         self.compared += 1
         self.matrix[old.verdict, new.verdict] += 1
         self.directions[change.direction] += 1
@@ -151,15 +173,9 @@ class Comparison:
         }
 
 
-def _first(marks: frozenset[Mark]) -> tuple[Mark, ...]:
+def _first(marks: frozenset[Mark], text: str) -> tuple[Sighting, ...]:
     ordered = sorted(marks, key=lambda mark: (-_SEVERITY[mark.verdict], mark.start, mark))
-    return tuple(ordered[:MOST_FINDINGS])
-
-
-def _mark_document(mark: Mark) -> dict[str, object]:
-    return {
-        "rule": mark.rule,
-        "category": mark.category,
-        "verdict": mark.verdict,
-        "span": {"start": mark.start, "end": mark.end},
-    }
+    return tuple(
+        Sighting(mark, text[mark.start : min(mark.end, mark.start + QUOTE_CHARACTERS)])
+        for mark in ordered[:MOST_FINDINGS]
+    )

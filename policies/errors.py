@@ -48,3 +48,7 @@ class ScreeningError(PolicyError):
 
 class ModelUnavailableError(PolicyError):
     """A model that the policy needs is missing or its digest is not the pinned one."""
+
+
+class KnowledgeBaseError(PolicyError):
+    """Fact-checks cannot be read, imported or changed; the knowledge base is as it was before."""

@@ -62,10 +62,10 @@ def _judged_and_not(policy: Policy, judged: set[str]) -> Iterator[Problem]:
 
 def _unknown_guidance(policy: Policy, judged: set[str]) -> Iterator[Problem]:
     known = sorted(judged | set(policy.not_evaluated))
-    for number, guidance in enumerate(policy.categories):
+    for number, guidance in enumerate(policy.category_guidance):
         for place, category in enumerate(guidance.categories):
             if category not in known:
-                yield policy.files["categories"].problem(
+                yield policy.files["category_guidance"].problem(
                     ("category", number, "categories", place),
                     f"no enabled rule finds {category!r}; correct it, remove it or enable the rule"
                     + suggestion(category, known),
@@ -121,7 +121,7 @@ def missing_for_live(policy: Policy, rules: Sequence[Rule]) -> list[str]:
     missing = []
     if policy.status is not Status.LIVE:
         missing.append(f'status is "{policy.status}"; when everything else is right, write status = "live"')
-    explained = {category for guidance in policy.categories for category in guidance.categories}
+    explained = {category for guidance in policy.category_guidance for category in guidance.categories}
     judged = {category for rule in rules for category in rule.categories}
     if unexplained := sorted(judged - explained):
         missing.append(f"no guidance for {', '.join(unexplained)}; add these categories to the guidance file")

@@ -74,7 +74,7 @@ def _examples(policy: Policy) -> dict[str, str]:
 
 def _guidance(policy: Policy) -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in policy.categories:
+    for one in policy.category_guidance:
         document = {key: value for key, value in asdict(one).items() if key != "id"}
         found |= {f"{one.id}.{key}": value for key, value in _flat(document)}
     return found

@@ -36,7 +36,7 @@ class PackDocument(Strict):
     lexicon: str
     knowledge_base: str
     examples: str = "golden.toml"
-    categories: str = "guidance.toml"  # guidance per category
+    category_guidance: str = "guidance.toml"
     not_evaluated: tuple[Category, ...] = ()
     disclosures: tuple[Disclosure, ...] = ()
     rules: RuleSettings

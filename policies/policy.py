@@ -92,7 +92,7 @@ class Policy:
     languages: tuple[str, ...]
     description: str
     guidance: str  # for reviewers, plain text, about the whole policy
-    categories: tuple[Guidance, ...]  # for reviewers, per category
+    category_guidance: tuple[Guidance, ...]  # for reviewers, per category
     disclosures: tuple[Disclosure, ...]
     rules: RuleSettings
     not_evaluated: tuple[str, ...]  # categories that this policy declares it cannot judge
@@ -118,7 +118,7 @@ class Policy:
         lexicon = read_bytes(folder, document.lexicon, key="lexicon", limit=MAX_LEXICON_BYTES)
         knowledge = read_bytes(folder, document.knowledge_base, key="knowledge_base", limit=MAX_KNOWLEDGE_BYTES)
         examples = read_toml(folder, document.examples, key="examples")
-        guidance = read_toml(folder, document.categories, key="categories")
+        guidance = read_toml(folder, document.category_guidance, key="category_guidance")
         if problems := [*_rule_problems(document, policy), *_disclosure_problems(document, policy)]:
             raise InvalidPolicyError.listing(problems)
         return cls(
@@ -128,7 +128,7 @@ class Policy:
             languages=document.languages,
             description=document.description,
             guidance=document.guidance,
-            categories=_read_guidance(guidance),
+            category_guidance=_read_guidance(guidance),
             disclosures=document.disclosures,
             rules=document.rules,
             not_evaluated=document.not_evaluated,
@@ -136,7 +136,7 @@ class Policy:
             knowledge=KnowledgeBase.parse(knowledge, source=document.knowledge_base),
             examples=read_examples(examples, languages=document.languages),
             digest=_digest(document, {"lexicon": lexicon, "knowledge_base": knowledge}, (examples, guidance)),
-            files={"policy": policy, "examples": examples, "categories": guidance},
+            files={"policy": policy, "examples": examples, "category_guidance": guidance},
         )
 
     def in_language(self, language: str) -> Policy | None:
@@ -152,7 +152,15 @@ class Policy:
 
     def guidance_for(self, category: str) -> Guidance | None:
         """Return what a reviewer should know about findings of `category`, if the pack says anything."""
-        return next((one for one in self.categories if category in one.categories), None)
+        return next((one for one in self.category_guidance if category in one.categories), None)
+
+
+def knowledge_file(path: Path) -> Path:
+    """Return where the pack at `path` keeps its knowledge base; raises as `Policy.load` does for `policy.toml`."""
+    file = path if path.suffix == ".toml" else path / PACK_FILE
+    document = validated(PackDocument, read_toml(file.parent, file.name))
+    read_bytes(file.parent, document.knowledge_base, key="knowledge_base", limit=MAX_KNOWLEDGE_BYTES)
+    return file.with_name(document.knowledge_base)
 
 
 def _rule_problems(document: PackDocument, file: TomlFile) -> list[Problem]:

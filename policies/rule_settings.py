@@ -13,7 +13,10 @@ Score = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]  # strict: neither 
 ToxicityClass = Literal[
     "toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"
 ]
-Datum = Literal["email", "phone", "payment_card", "iban", "ip_address", "national_id", "street_address"]
+Datum = Literal[
+    "email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport", "street_address",
+    "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret", "medical",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -93,10 +96,14 @@ class SensitiveRule(RuleTable):
 
 
 class PersonalDataRule(RuleTable):
-    """Kinds of personal data that are looked for."""
+    """Kinds of personal data that are looked for; `allow` lists the show's own contact data as one would write it."""
 
     verdict: Verdict = Verdict.REVIEW
     kinds: tuple[Datum, ...] = Field(min_length=1)
+    allow: tuple[Annotated[str, Field(min_length=5, max_length=200)], ...] = Field(default=(), max_length=1000)
+    phone_regions: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(
+        default=("US", "GB", "IE", "AU", "NZ", "IN", "ZA", "DE", "FR", "ES", "IT", "NL"), min_length=1
+    )
 
 
 class MarkupRule(RuleTable):
@@ -127,6 +134,19 @@ class SpokenRule(Strict):
     transcript_block: Literal["review", "block"] = "review"  # what a block found only by ear leads to
 
 
+class ProtectedTextRule(RuleTable):
+    """Passages of the texts that `assay policy texts` registered; verdict and quotation length are per text."""
+
+
+class JudgeRule(RuleTable):
+    """A second opinion by a language model; `policy` is what it is told, the pack's guidance when empty."""
+
+    policy: str = Field(default="", max_length=20_000)
+    verdict: Literal[Verdict.REVIEW, Verdict.BLOCK] = Verdict.REVIEW
+    on_failure: Literal["error", "review"] = "error"
+    max_passages: int = Field(default=500, ge=1, le=10_000)
+
+
 class RuleSettings(Strict):
     """All rules; a table that is absent means that the rule is off."""
 
@@ -138,6 +158,8 @@ class RuleSettings(Strict):
     markup_injection: MarkupRule | None = None
     language: LanguageRule | None = None
     spoken: SpokenRule | None = None
+    protected_text: ProtectedTextRule | None = None
+    llm_judge: JudgeRule | None = None
 
     def is_empty(self) -> bool:
         """Say whether no rule that reads the script is enabled; listening alone does not judge a script."""

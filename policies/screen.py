@@ -115,14 +115,21 @@ class Screener:
                 f"the script has {len(manuscript.text)} characters, more than {MAX_CHARACTERS}; split it into episodes"
             )
         _refuse_impossible_text(manuscript)
-        return build_views(manuscript, vocabulary=self._vocabulary)
+        try:
+            return build_views(manuscript, vocabulary=self._vocabulary)
+        except Exception as error:
+            raise ScreeningError(
+                f"the text could not be read ({type(error).__name__}), so nothing is known about it; report the script"
+            ) from error
 
     def _decide(self, manuscript: Manuscript, views: Views) -> Decision:
         findings: list[Finding] = []
         rules = self._by_language.get(primary_language(manuscript.language), self._rules)
         for rule in rules:
             try:
-                findings += rule.check(manuscript, views)
+                found = rule.check(manuscript, views)
+                _refuse_impossible_findings(found, length=len(manuscript.text))
+                findings += found
             except Exception as error:
                 reason = (
                     str(error) if isinstance(error, (ScreeningError, ModelUnavailableError)) else type(error).__name__
@@ -159,6 +166,15 @@ def _order(finding: Finding) -> tuple[int, int, int, str, str]:
         finding.rule,
         finding.category,
     )
+
+
+def _refuse_impossible_findings(findings: Sequence[Finding], *, length: int) -> None:
+    """Raise if a rule points outside the text or gives no score: what else it says cannot be trusted either."""
+    for finding in findings:
+        if not 0 <= finding.span.start <= finding.span.end <= length:
+            raise ScreeningError(f"it points at characters {finding.span.start} to {finding.span.end} of {length}")
+        if not 0.0 <= finding.score <= 1.0:  # false for NaN as well
+            raise ScreeningError(f"its score {finding.score} is not between 0 and 1")
 
 
 def _refuse_impossible_text(manuscript: Manuscript) -> None:

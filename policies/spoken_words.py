@@ -139,8 +139,8 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
         for part in _ALPHANUMERIC.finditer(key):
             yield SpokenWord(part.group(), first, last, number=part.group().isdigit())
     else:
-        for part in _SHORT.get(key, key).split():
-            yield SpokenWord(_one_spelling(part), first, last, name=name, negation=negation)
+        for spelled in _SHORT.get(key, key).split():
+            yield SpokenWord(_one_spelling(spelled), first, last, name=name, negation=negation)
 
 
 def _one_spelling(key: str) -> str:

@@ -3,6 +3,7 @@
 from gateway.app.parts import (
     assemble_screeners,
     build_blobs,
+    build_claim_encoder,
     build_credentials_reader,
     build_engine,
     build_log,
@@ -22,6 +23,7 @@ from gateway.app.parts import (
     start_worker,
     utc_now,
 )
+from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, create_app
 
@@ -30,6 +32,7 @@ __all__ = [
     "assemble_screeners",
     "build_backend",
     "build_blobs",
+    "build_claim_encoder",
     "build_credentials_reader",
     "build_engine",
     "build_log",
@@ -44,11 +47,14 @@ __all__ = [
     "create_app",
     "inspect_models",
     "migrated_database",
+    "new_registry",
     "open_migrated_database",
+    "registered_texts",
     "rotate_watermark",
     "soft_bindings",
     "software_version",
     "start_worker",
+    "store_texts",
     "utc_now",
     "watermark_keys",
 ]

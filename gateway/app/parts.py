@@ -5,7 +5,8 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +15,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 from gateway.modelfiles import find_model
 
 ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
+
+VECTORS = Path("models") / "vectors"  # below the home folder: vectors of claims, which only save time
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -32,8 +38,11 @@ if TYPE_CHECKING:
     from gateway.verify import Verifier
     from policies.assemble import Models
     from policies.policy import Policy
+    from policies.rules.claim_matching import SentenceEncoder
+    from policies.rules.llm_judge import Judge
     from policies.screen import Screener
     from policies.spoken import SpokenCheck
+    from policies.vectors import VectorCache
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.manifest import SoftBindingAlgorithm
@@ -147,6 +156,7 @@ def build_models(settings: Settings) -> Models:
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
     packaged = PackagedEncoder()
@@ -161,7 +171,45 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
-    return Models(toxicity=toxicity, encoder=MiniLmEncoder(packaged=packaged))
+    return Models(
+        toxicity=toxicity,
+        encoder=MiniLmEncoder(packaged=packaged),
+        vectors=VectorCache(folder=settings.home / VECTORS),
+        texts=registered_texts(settings),
+        judge=build_judge(settings),
+    )
+
+
+def build_judge(settings: Settings) -> Judge | None:
+    """Build access to the language model that gives second opinions; None where no endpoint is set."""
+    if not settings.judge_url:
+        return None
+    from policies.adapters.llm_judge import ChatCompletionsJudge
+
+    return ChatCompletionsJudge(
+        url=settings.judge_url,
+        model=settings.judge_model,
+        kind=settings.judge_kind,
+        api_key=settings.judge_api_key.get_secret_value(),
+        timeout_seconds=settings.judge_timeout_seconds,
+        concurrency=settings.judge_concurrency,
+        allow_plain_http=settings.judge_allow_plain_http,
+    )
+
+
+def build_claim_encoder(
+    settings: Settings, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[SentenceEncoder, VectorCache]:
+    """Load the encoder of claims and open its stored vectors; `progress` is told (done, all) while it encodes."""
+    import torch
+
+    from policies.adapters.minilm import MiniLmEncoder
+    from policies.adapters.packaged_encoder import PackagedEncoder
+    from policies.vectors import VectorCache
+
+    torch.set_num_threads(settings.torch_threads)
+    vectors = VectorCache(folder=settings.home / VECTORS, progress=progress)
+    return MiniLmEncoder(packaged=PackagedEncoder()), vectors
 
 
 def build_spoken_check(settings: Settings, screener: Screener) -> SpokenCheck | None:
@@ -215,6 +263,7 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
     Raises `InvalidPolicyError` where a pack's status does not allow its use, or one pack is named twice.
     """
     from policies.errors import InvalidPolicyError
+    from policies.pack_checks import remarks
     from policies.policy import Policy, Status
 
     wanted = [(settings.policy, Status.LIVE), *((folder, Status.SHADOW) for folder in settings.shadow_policies)]
@@ -226,6 +275,8 @@ def build_screeners(settings: Settings) -> tuple[Screener, tuple[Screener, ...]]
                 f"{folder}: status is {policy.status.value!r}, but only a pack whose status is {status.value!r} may be "
                 f"{role}; try it with `assay policy check --for live` and edit its status"
             )
+        for remark in remarks(policy, today=utc_now().date()):
+            logger.warning("policy %s %s: %s", policy.id, policy.version, remark)
     if len({policy.digest for policy in packs}) != len(packs):
         raise InvalidPolicyError("one policy pack is named twice; name it once, in force or in shadow")
     live, *shadows = assemble_screeners(settings, packs)
@@ -329,8 +380,12 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
+    from gateway import shadow
+
     toolchain.blobs.sweep()
     engine.start(build_pipeline(toolchain, progress=progress))
+    for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
+        engine.enqueue(episode_id)
 
 
 def build_verifier(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.kb import kb
 from gateway.cli.policytrials import replay, shadow, test
 from gateway.cli.terminal import Exit, console, print_json
+from gateway.cli.texts import texts
 
 if TYPE_CHECKING:
     from policies.policy import Policy
@@ -21,6 +23,9 @@ SHOWN_CHARACTERS = 200  # of a value in the table of differences; --json prints 
 @click.group(short_help="Write policies, try them, compare them.")
 def policy() -> None:
     """Look at policy packs, check them, and try them before they decide anything."""
+
+
+policy.add_command(kb)
 
 
 @policy.command()
@@ -44,7 +49,7 @@ def show(pack: Path | None, guidance: bool, as_json: bool) -> None:
                 "guidance": loaded.guidance,
                 "not_evaluated": list(loaded.not_evaluated),
                 "rules": loaded.rules.model_dump(mode="json", exclude_none=True),
-                "categories": [asdict(one) for one in loaded.categories],
+                "category_guidance": [asdict(one) for one in loaded.category_guidance],
                 "disclosures": [one.model_dump() for one in loaded.disclosures],
                 "entries": len(loaded.lexicon.entries),
                 "claims": len(loaded.knowledge.records),
@@ -72,7 +77,7 @@ def show(pack: Path | None, guidance: bool, as_json: bool) -> None:
         from gateway.cli.guidance import guidance_panel
 
         screen.print(Text(loaded.guidance.strip()))
-        for one in loaded.categories:
+        for one in loaded.category_guidance:
             screen.print(guidance_panel(asdict(one)))
 
 
@@ -187,5 +192,5 @@ def _cut(value: str | None) -> str:
     return value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
 
 
-for command in (test, replay, shadow):
+for command in (test, replay, shadow, texts):
     policy.add_command(command)

@@ -246,5 +246,8 @@ def _show_comparison(window: Console, document: Mapping[str, Any], *, old: str) 
         window.print(f"and {document['unlisted']} more changes, which are counted above but not listed")
 
 
-def _finding(mark: Mapping[str, Any]) -> str:
-    return f"{mark['verdict']} {mark['category']} at {mark['span']['start']}"
+def _finding(sighting: Mapping[str, Any]) -> str:
+    from gateway.cli.highlight import printable
+
+    words = printable(" ".join(sighting["words"].split()))
+    return f"{sighting['verdict']} {sighting['category']}: {words}"

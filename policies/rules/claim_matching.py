@@ -15,6 +15,7 @@ from policies.knowledge import ClaimRecord, KnowledgeBase
 from policies.rules.negation import is_negated, stems
 from policies.rules.stance import vouches
 from policies.sentences import Sentence
+from policies.vectors import VectorCache
 
 NEIGHBOURS = 3  # sentences on each side that a listener still connects with a claim
 _LONG_WORDS = 12  # a longer sentence hides its claim among other words, so its clauses are matched too
@@ -50,6 +51,7 @@ class Match:
     """A sentence that speaks of a reviewed claim."""
 
     sentence: int  # index
+    number: int  # of the record in the knowledge base
     record: ClaimRecord
     field: str  # the wording of the claim that is closest
     similarity: float  # cosine to the claim
@@ -78,31 +80,27 @@ class _Query:
 class ClaimIndex:
     """All wordings of a knowledge base as vectors; immutable, safe to share between threads."""
 
-    def __init__(self, *, knowledge: KnowledgeBase, encoder: SentenceEncoder) -> None:
+    def __init__(
+        self, *, knowledge: KnowledgeBase, encoder: SentenceEncoder, vectors: VectorCache | None = None
+    ) -> None:
+        """Encode every wording, or take its vector from `vectors`."""
         self._encoder = encoder
         self._records = knowledge.records
         texts: list[str] = []
         owners: list[int] = []
-        corrections: list[bool] = []
+        self._claim_rows: list[range] = []  # by record: rows of its claim and paraphrases ...
+        self._correction_rows: list[range] = []  # ... and of its corrections, of which imported records have none
         for number, record in enumerate(knowledge.records):
-            for correction, wordings in (
-                (False, (record.claimReviewed, *record.paraphrases)),
-                (True, record.corrections),
-            ):
-                texts += wordings
-                owners += [number] * len(wordings)
-                corrections += [correction] * len(wordings)
+            first = len(texts)
+            texts += record.wordings
+            middle = len(texts)
+            texts += record.corrections
+            owners += [number] * (len(texts) - first)
+            self._claim_rows.append(range(first, middle))
+            self._correction_rows.append(range(middle, len(texts)))
         self._texts = tuple(texts)
         self._owners = np.array(owners)
-        self._negated = np.array([is_negated(text, text) for text in texts])
-        correction_rows = np.array(corrections)
-        self._claim_rows = [
-            np.flatnonzero((self._owners == number) & ~correction_rows) for number in range(len(self._records))
-        ]
-        self._correction_rows = [
-            np.flatnonzero((self._owners == number) & correction_rows) for number in range(len(self._records))
-        ]
-        self._matrix = encoder.encode(self._texts)
+        self._matrix = (vectors or VectorCache(folder=None)).load_or_build(self._texts, encoder=encoder)
 
     def match(
         self, sentences: Sequence[Sentence], texts: Sequence[str], *, candidate: float, strong: float
@@ -137,11 +135,24 @@ class ClaimIndex:
 
     def _compare(self, sentence: int, text: str, number: int, cosines: NDArray[np.float32]) -> Match:
         claims, corrections = self._claim_rows[number], self._correction_rows[number]
-        closest = int(claims[np.argmax(cosines[claims])])
-        discounts = np.where(self._negated[corrections] != is_negated(text, text), _PARITY_DISCOUNT, 0.0)
-        margin = float((cosines[corrections] - discounts).max() - cosines[closest])
+        closest = claims[int(np.argmax(cosines[claims.start : claims.stop]))]
+        negated = is_negated(text, text)
+        nearest = max(
+            (
+                float(cosines[row]) - _PARITY_DISCOUNT * (is_negated(self._texts[row], self._texts[row]) != negated)
+                for row in corrections
+            ),
+            default=-1.0,
+        )
+        margin = nearest - float(cosines[closest])
         return Match(
-            sentence, self._records[number], self._texts[closest], float(cosines[closest]), margin, answered=False
+            sentence=sentence,
+            number=number,
+            record=self._records[number],
+            field=self._texts[closest],
+            similarity=float(cosines[closest]),
+            margin=margin,
+            answered=False,
         )
 
     def _answered(
@@ -151,12 +162,11 @@ class ClaimIndex:
         texts: Sequence[str],
         rows: dict[str, NDArray[np.float32]],
     ) -> bool:
-        number = self._records.index(match.record)
         for near in following(sentences, match.sentence):
             cosines = rows.get(texts[near])
             if cosines is None or vouches(texts[near]):
                 continue
-            answer = self._compare(near, texts[near], number, cosines)
+            answer = self._compare(near, texts[near], match.number, cosines)
             if answer.corrects and answer.reach >= _ANSWER_FLOOR:
                 return True
         return False

@@ -17,6 +17,7 @@ from policies.rules.stance import Judgement, Stance, is_rebuttal, judge
 from policies.rules.unverified import is_unverified_claim
 from policies.sentences import Sentence
 from policies.text import Manuscript
+from policies.vectors import VectorCache
 from policies.views import Views
 
 
@@ -32,11 +33,15 @@ class Misinformation:
         encoder: SentenceEncoder,
         settings: MisinformationRule,
         today: date | None = None,
+        vectors: VectorCache | None = None,
     ) -> None:
-        """`today` (UTC) decides which records have expired; by default it is the day of each screening."""
+        """`today` (UTC) decides which records have expired; by default it is the day of each screening.
+
+        `vectors` keeps the vectors of claims between processes.
+        """
         self._settings = settings
         self._today = today
-        self._index = ClaimIndex(knowledge=knowledge, encoder=encoder)
+        self._index = ClaimIndex(knowledge=knowledge, encoder=encoder, vectors=vectors)
         topics = {f"misinformation/{record.topic}" for record in knowledge.records}
         self.categories: tuple[str, ...] = tuple(sorted(topics | {"unverified_claim"}))
         self.models = (encoder.model,)
@@ -91,7 +96,7 @@ class Misinformation:
         record, stance = match.record, judgement.stance
         weak = match.similarity < self._settings.candidate and not match.corrects
         today = self._today or datetime.now(UTC).date()
-        expired = record.valid_until is not None and record.valid_until < today
+        expired = not record.is_current(today)
         if stance is Stance.UNSURE or weak:
             return Verdict.REVIEW if not weak else None
         if record.is_true:

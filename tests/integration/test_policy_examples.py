@@ -38,6 +38,7 @@ def screener(tmp_path_factory: pytest.TempPathFactory) -> Screener:
 def test_the_default_pack_does_what_its_example_asks(screener: Screener, example: Example) -> None:
     (trial,) = try_examples(screener, [example])
     findings = trial.decision.findings if trial.decision else ()
+    assert {one.category for one in findings} <= {name for name, how in screener.coverage if how == "evaluated"}
     assert trial.passed, (trial.problem, [(one.rule, one.category, one.score) for one in findings])
 
 

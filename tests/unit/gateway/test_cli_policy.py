@@ -61,7 +61,7 @@ def test_show_prints_rules_and_guidance(pack: Path) -> None:
     shown = run("show", pack, "--guidance")
     assert "evasion" in shown.output
     assert "Words that are not kind." in shown.output
-    assert document(run("show", pack, "--json"))["categories"][0]["levels"][1]["code"] == "RU3"
+    assert document(run("show", pack, "--json"))["category_guidance"][0]["levels"][1]["code"] == "RU3"
 
 
 def test_check_of_a_usable_pack_names_its_digest(pack: Path) -> None:
@@ -115,9 +115,10 @@ def test_replay_says_what_changes_and_its_exit_code_says_whether(home: Path, pac
     assert result.exit_code == Exit.DIFFERS
     (change,) = document(result)["changes"]
     assert (change["episode"], change["old"], change["new"]) == (ids[1], "allow", "block")
-    assert [one["category"] for one in change["appeared"]] == ["slur"]
+    assert [(one["category"], one["words"]) for one in change["appeared"]] == [("slur", "scoundrel")]
     shown = run("replay", pack)
     assert ids[1] in shown.output
+    assert "+ block slur:" in shown.output
     assert "2 compared: 1 with the same verdict, 1 stricter" in shown.output
     assert run("replay", pack, "--against", pack).exit_code == Exit.DONE
     assert run("replay", pack, "--since", "2027-01-01").exit_code == Exit.DONE

@@ -262,7 +262,7 @@ def test_log_that_does_not_add_up_stops_the_episode(chain: Chain) -> None:
 
 def test_decision_that_was_lost_never_passes(chain: Chain) -> None:
     episode_id = chain.submit()
-    for step in (chain.pipeline.screen, chain.pipeline.produce, chain.pipeline.log):
+    for step in (chain.pipeline.screen, chain.pipeline.produce, chain.pipeline.listen, chain.pipeline.log):
         step(episode_id)
     with chain.database.write() as session:
         lock(session, episode_id).decision = None

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlmodel import Session, select
 
 from audit.event import Event
 from gateway import shadow
+from gateway.app import start_worker
 from gateway.db import Database
 from gateway.errors import DatabaseUnavailableError
 from gateway.pipeline import Pipeline
@@ -167,6 +169,26 @@ def test_a_judging_that_was_interrupted_is_done_when_the_episode_runs_again(tmp_
     chain.run(episode_id)
     (row,) = rows(chain)
     assert (row.attempts, row.decision is not None) == (2, True)
+
+
+def test_a_new_worker_takes_up_what_an_ended_one_left_and_nothing_else(tmp_path: Path, pack: Path) -> None:
+    screener = Sabotaged(Policy.load(pack), fail(SystemExit(9)))
+    chain = shadowed(tmp_path / "home", screener)
+    released, waiting = chain.submit(), chain.submit("please review")
+    for episode_id in (released, waiting):
+        with pytest.raises(SystemExit):
+            chain.run(episode_id)
+    assert shadow.unfinished(chain.database, screeners=[screener]) == [released]
+    assert shadow.unfinished(chain.database, screeners=[]) == []
+    other = Sabotaged(Policy.load(write_pack(tmp_path / "other", ("blimey", "crikey"))))
+    assert shadow.unfinished(chain.database, screeners=[other]) == []
+
+    started: list[object] = []
+    engine = SimpleNamespace(start=started.append, enqueue=started.append)
+    start_worker(engine, chain.tools)  # type: ignore[arg-type]  # as much of an engine as is used
+    assert started[1:] == [released]
+    shadow.run(released, toolchain=replace(chain.tools, shadows=[Sabotaged(Policy.load(pack))]))
+    assert shadow.unfinished(chain.database, screeners=[screener]) == []
 
 
 @pytest.mark.parametrize("broken", [1, 2], ids=["before it begins", "when it is done"])

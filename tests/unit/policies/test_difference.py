@@ -56,13 +56,14 @@ def test_the_direction_of_a_change(old: str, new: str, direction: str) -> None:
 def test_findings_that_come_and_go_are_counted_once_per_text_even_under_one_verdict() -> None:
     comparison = Comparison()
     more = Mark("lexicon", "slur", "block", 40, 49)
-    comparison.add(
-        Outline("block", frozenset({SLUR, more})), Outline("block", frozenset({OATH})), episode_id="ep", title="t"
-    )
+    old, new = Outline("block", frozenset({SLUR, more})), Outline("block", frozenset({OATH}))
+    comparison.add(old, new, episode_id="ep", title="t", text="Blimey, scoundrel")
     assert comparison.vanished == {("lexicon", "slur"): 1}
     assert comparison.appeared == {("lexicon", "profanity"): 1}
     (change,) = comparison.changes
-    assert (change.appeared, change.vanished, change.direction) == ((OATH,), (SLUR, more), "same")
+    assert [(one.mark, one.words) for one in change.appeared] == [(OATH, "Blimey")]
+    assert [one.mark for one in change.vanished] == [SLUR, more]
+    assert change.direction == "same"
 
 
 def test_equal_decisions_leave_nothing_but_a_count() -> None:

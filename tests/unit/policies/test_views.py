@@ -120,3 +120,10 @@ def test_a_megabyte_of_anything_is_read_in_bounded_time_and_pieces(text: str) ->
     views = build_views(spoken(text), vocabulary=WORDS)
     assert time.perf_counter() - began < 20.0  # about 1 s alone; generous for a crowded machine
     assert all(found.end - found.start <= MAX_SENTENCE_CHARACTERS for found in views.sentences)
+
+
+def test_a_megabyte_of_marks_is_cut_in_linear_time() -> None:
+    started = time.perf_counter()
+    for mark in ("!", "?!", "…", '."'):
+        split_sentences(spoken(mark * (500_000 // len(mark))))
+    assert time.perf_counter() - started < 5.0

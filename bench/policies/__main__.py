@@ -1,4 +1,4 @@
-"""`python -m bench.policies`: run the parts asked for, print the tables, write results, Markdown, plots; check floors."""
+"""`python -m bench.policies`: run parts, print tables, write results, Markdown and plots, check floors."""
 
 from __future__ import annotations
 

@@ -57,15 +57,23 @@ class Bench:
     def rivals(self) -> list[Rival]:
         """Our model alone first, then what anyone could have; the frozen encoder needs the public training rows."""
         if not self._rivals:
-            self._rivals = [rivals.model(self.subject), rivals.lexicon(self.subject), rivals.support_vectors()]
+            self._rivals = [rivals.model(self.subject), rivals.lexicon(self.subject)]
+            if not rivals.are_installed():
+                self.console.print("Rivals are left out: run `make setup-bench` to have them measured too.")
+                return self._rivals
+            self._rivals.append(rivals.support_vectors())
             if self.data is not None:
                 self._rivals.append(rivals.frozen_encoder(self.subject, self.data, rows=self.size.training))
         return self._rivals
 
     @property
     def imported(self) -> list[ClaimRecord]:
-        """The records of another publisher's file, imported as an operator imports them."""
-        return imported_claims(own_sets.imported_file())
+        """The records of another publisher's file, imported as an operator imports them.
+
+        The importer makes ids of its own; here the last part of a record's address is its id, as in the passages.
+        """
+        records = imported_claims(own_sets.imported_file())
+        return [record.model_copy(update={"id": record.url.rpartition("/")[2]}) for record in records]
 
     @property
     def version(self) -> str:

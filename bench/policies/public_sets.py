@@ -1,4 +1,4 @@
-"""Public sets, read from a folder that the caller names (`DATA=` of `make bench-policies`); test splits are reported only."""
+"""Public sets, read from the folder that `DATA=` of `make bench-policies` names; test splits are reported only."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.conditions import conditions
@@ -39,7 +41,7 @@ def write(bench: Bench, *, parts: tuple[str, ...], images: Path) -> list[str]:
     misses = {key[0]: value for key, value in bench.store.find("misses")}
     missed = target.with_name(f"{target.stem}-misses.json")
     missed.write_text(json.dumps(misses, indent=1) + "\n", encoding="utf-8")
-    drawn = draw(bench, images)
+    drawn = draw(bench, images) if find_spec("matplotlib") else []  # part of `make setup-bench`
     plots = ", ".join(str(path) for path in drawn) or "none"
     bench.console.print(f"Markdown: {target}; ids of what went wrong: {missed}; plots: {plots}", soft_wrap=True)
     return fallen
@@ -49,10 +51,15 @@ def _said(bench: Bench) -> list[str]:
     policy = bench.subject.policy
     models = "; ".join(f"{name} `{digest}`" for name, digest in bench.subject.screener.models)
     return [
-        f"Conditions: {conditions(*PACKAGES)}.",
+        f"Conditions: {conditions(*_installed())}.",
         f"Policy {policy.id} {policy.version} `{policy.digest}`; models: {models}; own sets `{own_sets.digest()}`.",
         "Shares with Wilson's, other numbers with bootstrap intervals (95 %).",
     ]
+
+
+def _installed() -> list[str]:
+    found = {distribution.name.lower() for distribution in distributions()}
+    return [name for name in PACKAGES if name in found]
 
 
 def _grid(value: dict) -> Grid:

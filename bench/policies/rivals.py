@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ def lexicon(subject: Subject) -> Rival:
         return np.array([float(screener.screen(one).verdict is not Verdict.ALLOW) for one in listed])
 
     return Rival("our lexicon, alone", score)
+
+
+def are_installed() -> bool:
+    """Say whether the packages of the bench extra are there."""
+    return all(importlib.util.find_spec(name) for name in ("profanity_check", "sklearn"))
 
 
 def support_vectors() -> Rival:

@@ -7,7 +7,7 @@ import numpy as np
 from bench.grid import Grid, number
 from bench.policies import public_sets
 from bench.policies.bench import Bench
-from bench.policies.measures import Floats, average_precision, calibration_error, reliability, resampled, roc_auc
+from bench.policies.measures import average_precision, calibration_error, reliability, resampled, roc_auc
 
 CLASSES = ("toxicity", "insult", "obscene", "identity_attack", "threat")
 
@@ -36,19 +36,16 @@ def measure(bench: Bench) -> list[Grid]:
             (
                 name,
                 str(error),
-                number(_base_error(shares), 3),
+                number(float(np.mean((shares - scores) ** 2)), 3),
+                number(float(np.mean((shares - shares.mean()) ** 2)), 3),
                 str(resampled(roc_auc, majority, scores)),
                 str(resampled(average_precision, majority, scores)),
                 f"{int(majority.sum())}/{len(posts)}",
             )
         )
     note = (
-        "Posts of SemEval-2021's test split with typed votes. The label is the share of raters; AUC and AUPRC take their "
-        "majority. `constant` is the Brier score of always saying the mean share, as a measure of how much there is to know."
+        "Posts of SemEval-2021's test split with typed votes. The label is the share of raters; AUC and AUPRC take "
+        "their majority. `Brier` is the mean squared error, `constant` that of always saying the mean share."
     )
-    columns = ("class", "ECE", "constant", "AUC", "AUPRC", "majority")
+    columns = ("class", "ECE", "Brier", "constant", "AUC", "AUPRC", "majority")
     return [Grid("Calibration of the toxicity classes", columns, rows, note)]
-
-
-def _base_error(shares: Floats) -> float:
-    return float(np.mean((shares - shares.mean()) ** 2))

@@ -82,7 +82,7 @@ def _languages(bench: Bench) -> Grid:
         rows.append((language, str(held), str(by_language), f"{hateful.hits}/{hateful.count}"))
         bench.keep(f"multilingual.{language}.held", Measure.of(held))
     note = (
-        "Texts are declared as English, the worst case: a text in another language must go to a person, hateful or not. "
+        "Texts are declared as English, the worst case: in another language every text must go to a person. "
         "Only English has a model."
     )
     columns = ("language", "held or blocked", "by the language rule", "hateful")

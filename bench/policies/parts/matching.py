@@ -57,8 +57,8 @@ def measure(bench: Bench) -> list[Grid]:
                 rows.append((base, found, str(mapped), str(first), str(len(texts)), f"{len(listed):,}"))
     note = (
         "Queries are assertions and paraphrases of claims in our own words, documents all claims of the default base, "
-        f"the imported ones and {len(distractors):,} COVID-19 rumours. A rumour that repeats a claim of the base counts "
-        "as an error here."
+        f"the imported ones and {len(distractors):,} COVID-19 rumours. A rumour that repeats a claim of the base "
+        "counts as an error here."
     )
     return [Grid("Finding the claim", ("base", "method", "MAP@5", "P@1", "queries", "documents"), rows, note)]
 

@@ -43,8 +43,8 @@ def measure(bench: Bench) -> list[Grid]:
         held, blocked = Share.of(one.held for one in some), Share.of(one.blocked for one in some)
         by_category.append((category, str(held), str(blocked)))
     note = (
-        f"{int(labels.sum())} texts of {len(texts)} have a category. Flagged means verdict review or block, for rivals a "
-        "score of 0.5 and more."
+        f"{int(labels.sum())} texts of {len(texts)} have a category. Flagged means verdict review or block, "
+        "for rivals a score of 0.5 and more."
     )
     columns = ("system", "AUPRC", "AUC", "flagged of harmful", "flagged of harmless")
     return [

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> list[Grid]:
         (name, str(resampled(average_precision, labels, values)), str(resampled(roc_auc, labels, values)))
         for name, values in systems
     ]
-    note = f"{len(claims)} assertions of checkable claims against {len(talk)} sentences of greeting, opinion, dialogue, story."
+    note = f"{len(claims)} assertions of checkable claims against {len(talk)} sentences of greeting, opinion, story."
     return [Grid("Check-worthiness", ("system", "AP", "AUC"), rows, note), _unknown(bench)]
 
 

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity clean
+.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -87,6 +87,11 @@ train-toxicity: setup ## train the toxicity head; DATA=/path/to/moderation/data
 	@test -n "$(DATA)" || { echo "name the folder with the data: make train-toxicity DATA=/path/to/moderation"; exit 1; }
 	@$(BIN)/python -m policies.training.toxicity --data "$(DATA)" --out policies/weights/toxicity
 	@$(BIN)/python -m policies.training.card --weights policies/weights/toxicity --data "$(DATA)"
+
+train-stance: setup ## train the stance and check-worthiness heads; DATA=/path/to/moderation/data
+	@test -n "$(DATA)" || { echo "name the folder with the data: make train-stance DATA=/path/to/moderation"; exit 1; }
+	@$(BIN)/python -m policies.training.checkworthy --data "$(DATA)" --out policies/weights/checkworthy
+	@$(BIN)/python -m policies.training.stance --data "$(DATA)" --knowledge policies/packs/*/claims.json --out policies/weights/stance
 
 clean: ## remove the environment and everything under var/
 	rm -rf $(VENV) var

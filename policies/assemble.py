@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies.checkworthiness import CheckWorthinessModel
 from policies.errors import InvalidPolicyError
+from policies.homophones import Pronunciations
+from policies.language_identifier import LanguageModel
 from policies.pack_checks import contradictions
 from policies.policy import Policy, Rule
 from policies.protected.registry import TextRegistry
@@ -16,6 +19,7 @@ from policies.rules.markup_injection import MarkupInjection
 from policies.rules.misinformation import Misinformation
 from policies.rules.personal_data import PersonalData
 from policies.rules.protected_text import ProtectedPassages
+from policies.rules.stance import StanceModel
 from policies.rules.toxicity import Toxicity, ToxicityModel
 from policies.screen import Screener
 from policies.vectors import VectorCache
@@ -27,7 +31,11 @@ class Models:
 
     toxicity: ToxicityModel | None = None
     encoder: SentenceEncoder | None = None
+    pronunciations: Pronunciations | None = None
+    stance: StanceModel | None = None
+    check_worthiness: CheckWorthinessModel | None = None
     vectors: VectorCache | None = None  # where the encoder's vectors of claims are kept
+    language: LanguageModel | None = None  # the rule loads its own where there is none to share
     texts: TextRegistry | None = None
     judge: Judge | None = None
 
@@ -42,7 +50,7 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
     if settings.markup_injection and settings.markup_injection.enabled:
         rules.append(MarkupInjection(settings=settings.markup_injection))
     if settings.language and settings.language.enabled:
-        rules.append(UnsupportedLanguage(languages=policy.languages, settings=settings.language))
+        rules.append(UnsupportedLanguage(languages=policy.languages, settings=settings.language, model=models.language))
     if settings.lexicon and settings.lexicon.enabled:
         rules.append(ListedWords(lexicon=policy.lexicon, settings=settings.lexicon))
     if settings.sensitive and settings.sensitive.enabled:
@@ -54,12 +62,17 @@ def build_rules(policy: Policy, *, models: Models) -> tuple[Rule, ...]:
             raise InvalidPolicyError(f"policy {policy.id!r} screens for toxicity, but no toxicity model was given")
         rules.append(Toxicity(model=models.toxicity, settings=settings.toxicity))
     if settings.misinformation and settings.misinformation.enabled:
-        if models.encoder is None:
-            raise InvalidPolicyError(f"policy {policy.id!r} matches claims, but no sentence encoder was given")
+        if models.encoder is None or models.stance is None or models.check_worthiness is None:
+            raise InvalidPolicyError(
+                f"policy {policy.id!r} matches claims, but no sentence encoder, no stance model "
+                "or no check-worthiness model was given"
+            )
         rules.append(
             Misinformation(
                 knowledge=policy.knowledge,
                 encoder=models.encoder,
+                stance=models.stance,
+                check_worthiness=models.check_worthiness,
                 settings=settings.misinformation,
                 vectors=models.vectors,
             )
@@ -92,15 +105,17 @@ def build_screener(policy: Policy, *, models: Models) -> Screener:
     Raises `InvalidPolicyError` when the pack contradicts itself or what its models know.
     """
     rules = build_rules(policy, models=models)
-    if problems := contradictions(policy, rules, models=_used(policy, models)):
-        raise InvalidPolicyError.listing(problems)
+    variants: list[Rule] = []
     by_language = {}
     for language in policy.languages:
         if (changed := policy.in_language(language)) is not None:
             # Rules without settings of their own for this language are shared: some hold large indexes.
             replaced = {rule.id: rule for rule in build_rules(changed, models=models)}
+            variants += replaced.values()
             by_language[language] = tuple(replaced.get(rule.id, rule) for rule in rules)
-    return Screener(policy=policy, rules=rules, by_language=by_language)
+    if problems := contradictions(policy, (*rules, *variants), models=_used(policy, models)):
+        raise InvalidPolicyError.listing(problems)
+    return Screener(policy=policy, rules=rules, by_language=by_language, pronunciations=models.pronunciations)
 
 
 def _used(policy: Policy, models: Models) -> list[tuple[str, object]]:

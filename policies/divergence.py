@@ -60,7 +60,7 @@ def divergences(
         yield Divergence("other_audio", preface, len(script), 0, len(heard), errors / count, words, _OTHER_AUDIO)
         return  # what differs where no longer says anything
     for stretch in stretches:
-        if stretch.likeness is Likeness.DIFFERENT and stretch.end >= preface:
+        if stretch.likeness is Likeness.DIFFERENT and max(stretch.start + 1, stretch.end) > preface:
             yield from _in_stretch(script, heard, stretch, limits)
     yield from _windows(len(script), stretches, preface, limits)
     if count and errors >= _FEWEST_ERRORS and errors / count > limits.word_error_rate:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from policies.errors import InvalidPolicyError
+from policies.json_lines import item_lines
 
 MAX_WORDING = 2000  # characters; a longer "claim" is an article, which no spoken sentence is like
 MAX_PASSAGE = 5000  # characters of one passage of evidence
@@ -168,9 +169,12 @@ class KnowledgeBase:
         if not records:
             raise InvalidPolicyError(f"{source}: must be a list with at least one claim record")
         seen: set[str] = set()
-        for record in records:
+        for number, record in enumerate(records):
             if record.id in seen:
-                raise InvalidPolicyError(f"{source}: record {record.id}: id is used twice; give each record its own")
+                line = item_lines(content.decode("utf-8", "replace"))[number]
+                raise InvalidPolicyError(
+                    f"{source}: line {line}: record {record.id}: id is used twice; give each record its own"
+                )
             seen.add(record.id)
         return cls(records)
 
@@ -196,10 +200,11 @@ def problems_in(content: bytes) -> list[str]:
     except (ValueError, RecursionError):
         return []
     problems = []
+    lines = item_lines(content.decode("utf-8", "replace"))
     for number, item in enumerate(listed if isinstance(listed, list) else []):
         if problem := problem_of(item):
             name = item.get("id", f"number {number}") if isinstance(item, dict) else f"number {number}"
-            problems.append(f"record {name}: {problem}")
+            problems.append(f"line {lines[number]}: record {name}: {problem}")
     return problems
 
 

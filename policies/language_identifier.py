@@ -2,7 +2,7 @@
 
 The model alone takes "Marco Rossi and Giulia Bianchi joined later" for Italian; the little words alone miss a language
 that nobody listed. Both must agree. Thresholds are set on sentences of our own and on English claims and posts of the
-training data, never on the sets that we report on (docs/policies.md). Reads its model file once, on construction.
+training data, never on the sets that we report on (docs/policies.md). The model's file is read once, on construction.
 """
 
 from __future__ import annotations
@@ -26,15 +26,26 @@ _NEAR = {"en": ("pcm", "sco")}  # labels that the model gives to plain sentences
 _MOST_PLAUSIBLE = 0.2  # above this probability of a supported language nothing is suspected
 
 
+class LanguageModel:
+    """py3langid's model: 142 languages, 71 MB in memory; immutable, so one instance serves all policies and threads."""
+
+    def __init__(self) -> None:
+        path = langid.MODEL_DIR / langid.MODEL_FILE
+        self.digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        self.name = f"py3langid-{version('py3langid')}"
+        self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+    def chance(self, text: str, labels: Collection[str]) -> float:
+        """Return how probable it is (0..1) that `text` is in one of the languages with these labels."""
+        return float(sum(chance for label, chance in self._model.rank(text) if label in labels))
+
+
 class LanguageIdentifier:
     """Says whether words are in none of the given languages; immutable, safe to share between threads."""
 
-    def __init__(self, languages: Collection[str]) -> None:
-        path = langid.MODEL_DIR / langid.MODEL_FILE
-        self.models: tuple[tuple[str, str], ...] = (
-            (f"py3langid-{version('py3langid')}", "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()),
-        )
-        self._model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+    def __init__(self, languages: Collection[str], *, model: LanguageModel) -> None:
+        self._model = model
+        self.models: tuple[tuple[str, str], ...] = ((model.name, model.digest),)
         self._labels = frozenset(label for code in languages for label in (code, *_NEAR.get(code, ())))
         listed = {
             code: frozenset(words.split())
@@ -72,7 +83,7 @@ class LanguageIdentifier:
         known = sum(word in self._known for word in small)
         if known * 4 > len(small):
             return False
-        plausible = sum(chance for label, chance in self._model.rank(text) if label in self._labels)
+        plausible = self._model.chance(text, self._labels)
         if plausible >= _MOST_PLAUSIBLE:
             return False
         other = max(len(distinct & words) for words in self._other)

@@ -35,7 +35,9 @@ class Limited(Protocol):
 
 
 def contradictions(policy: Policy, rules: Sequence[Rule], *, models: Iterable[tuple[str, object]]) -> list[Problem]:
-    """Return everything in the pack that cannot be true together; `models` are the (name, model) in use.
+    """Return everything in the pack that cannot be true together.
+
+    `rules` are those of all languages; `models` are the (name, model) in use.
 
     1. A category is judged by a rule and declared as not evaluated.
     2. Guidance is about a category that no rule finds and no declaration names.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -27,7 +28,7 @@ _HINTS = {"extra_forbidden": "unknown key; remove it or correct its name", "miss
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TomlFile:
     """A TOML file that was read: its values, and the text that says where they stand."""
 
@@ -35,22 +36,26 @@ class TomlFile:
     text: str
     values: dict[str, Any]
 
+    @cached_property
+    def lines(self) -> Mapping[tuple[str | int, ...], int]:
+        """The line of every key; found when the first problem is told, for a right pack needs none."""
+        return locate(self.text)
+
     def problem(self, path: Sequence[str | int], message: str) -> Problem:
         """Return what is wrong with the value at `path`, with its line."""
-        return Problem(self.name, line_of(locate(self.text), path), _dotted(path), message)
+        return Problem(self.name, line_of(self.lines, path), _dotted(path), message)
 
     def problems(
         self, error: ValidationError, *, shape: type[BaseModel], below: Sequence[str | int] = ()
     ) -> list[Problem]:
         """Return every problem of a validation as `shape`, with line and remedy; `below` is where the value stands."""
-        lines = locate(self.text)
         found = []
         for item in error.errors(include_url=False, include_input=False, include_context=False):
             path = [*below, *item["loc"]]
             message = _HINTS.get(item["type"], item["msg"].removeprefix("Value error, "))
             if item["type"] == "extra_forbidden":
                 message += suggestion(str(item["loc"][-1]), _keys_at(shape, item["loc"][:-1]))
-            found.append(Problem(self.name, line_of(lines, path), _dotted(path), message))
+            found.append(Problem(self.name, line_of(self.lines, path), _dotted(path), message))
         return found
 
 
@@ -61,7 +66,7 @@ def read_bytes(folder: Path, name: str, *, key: str, limit: int) -> bytes:
     file (a pipe would never end), and for a file that is too large. `key` is the key of the policy that names it.
     """
     place = f"{folder.name}/{name}" if not key else f"{key}: {name}"
-    if not name or Path(name).name != name:
+    if Path(name).name != name or not name or not name.isprintable():
         raise InvalidPolicyError(f"{key}: {name!r} must be a file name in the pack's own folder")
     path = folder / name
     try:

@@ -59,7 +59,7 @@ class Rule(Protocol):
 
     Obligations: `check` is a pure function of its arguments and may be called from several threads at once; it looks at
     every sentence of every view; it raises rather than returning less than it was asked for. `models` names what it
-    used, so that a decision can be repeated.
+    used, so that a decision can be repeated. A rule may also say which verdicts it can give (`policies.pack_checks`).
     """
 
     @property

@@ -12,6 +12,13 @@ _SIGNS = {
     "0": "o", "1": "il", "!": "il", "|": "li", "2": "z", "3": "e", "4": "a", "@": "a", "5": "s", "$": "s", "6": "g",
     "7": "t", "+": "t", "8": "b", "9": "g", "€": "e", "£": "l", "¢": "c", "(": "c", "¡": "i",
 }  # fmt: skip
+# Letters drawn with several signs, the longest first.
+_DRAWN = {
+    "/\\/\\": "m", "|\\/|": "m", "\\/\\/": "w", "|\\|": "n", "|_|": "u", "|-|": "h", "|<": "k", "/<": "k", "|{": "k",
+    "1<": "k", "|)": "d", "|=": "f", "|3": "b", "|2": "r", "()": "o", "[]": "o", "><": "x", "}{": "h",
+    "\\/": "v", "`/": "y", "'/": "y",
+}  # fmt: skip
+_DRAWN_SIGNS = re.compile("|".join(re.escape(sign) for sign in _DRAWN))
 _MASKS = "*#%"
 _MAX_LENGTH = 32  # disguised words are short; longer chunks are addresses or hashes
 _MAX_READINGS = 64  # "1" six times has 64; more readings than that are noise
@@ -57,6 +64,10 @@ class Vocabulary:
             return None
         if _PLAIN.fullmatch(lower) and not _REPEAT.search(lower):
             return None
+        if _DRAWN_SIGNS.search(lower):
+            drawn = _DRAWN_SIGNS.sub(lambda match: _DRAWN[match.group()], lower)
+            if word := self._find(drawn.strip(".,;:?\"'")):
+                return Decoded(word, 0, len(chunk))
         start = 0
         end = len(chunk)
         if edge := _EDGE.match(lower):
@@ -75,7 +86,7 @@ class Vocabulary:
             return word
         closed = _INSERTED.sub("", core) if not _PLAIN.fullmatch(core) else core
         for candidate in dict.fromkeys((core, closed)):
-            for reading in _readings(candidate):
+            for reading in readings(candidate):
                 if not reading.isalpha():
                     continue
                 for form in (reading, _REPEAT.sub(r"\1\1", reading), _REPEAT.sub(r"\1", reading)):
@@ -94,7 +105,8 @@ class Vocabulary:
         return None
 
 
-def _readings(core: str) -> Iterator[str]:
+def readings(core: str) -> Iterator[str]:
+    """Yield what a lower-case word may say with its digits and signs read as letters, the likeliest first."""
     options = [_SIGNS.get(character, character) for character in core]
     count = 1
     for option in options:

@@ -70,16 +70,23 @@ class ToxicityRule(RuleTable):
 
 
 class MisinformationRule(RuleTable):
-    """Cosine thresholds of claim matching, and what a topical claim without a record leads to."""
+    """Thresholds of claim matching and stance, and what a topical claim without a record leads to.
 
+    `related`, `candidate` and `strong` are cosines: where the stance is asked, where a match counts, where it is clear
+    enough to block. `certain` is the least probability of a stance to act on without a person.
+    """
+
+    related: Score = 0.5
     candidate: Score = 0.65
     strong: Score = 0.72
+    certain: Score = 0.8
+    check_worthy: Score = 0.5
     unverified: Verdict = Verdict.REVIEW
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.strong < self.candidate:
-            raise ValueError("strong is below candidate; a strong match is at least a candidate")
+        if not self.related <= self.candidate <= self.strong:
+            raise ValueError("related, candidate and strong are not in this order; a strong match is a candidate too")
         if self.unverified is Verdict.BLOCK:
             raise ValueError("unverified may not be block: without evidence nothing is blocked; use review or allow")
         return self

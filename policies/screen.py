@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from policies.decision import Decision, Finding, Guidance, Verdict, strictest
+from policies.decision import Decision, Finding, Guidance, Span, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
+from policies.homophones import Homophones, Pronunciations
 from policies.policy import Coverage, Policy, Rule
+from policies.respelled import RESPELLED, Covered, read_respelled
 from policies.respelling import Vocabulary
 from policies.scores import Examination, Scoring, SentenceScores, sentence_scores
 from policies.text import Manuscript, primary_language
@@ -20,9 +23,17 @@ class Screener:
     """A policy with its rules, ready to judge; immutable, so one instance serves all threads."""
 
     def __init__(
-        self, *, policy: Policy, rules: Sequence[Rule], by_language: Mapping[str, Sequence[Rule]] | None = None
+        self,
+        *,
+        policy: Policy,
+        rules: Sequence[Rule],
+        by_language: Mapping[str, Sequence[Rule]] | None = None,
+        pronunciations: Pronunciations | None = None,
     ) -> None:
-        """`by_language` holds the rules for scripts in languages for which some rule has settings of its own."""
+        """`by_language` holds the rules for scripts in languages for which some rule has settings of its own.
+
+        Without `pronunciations`, strange spellings are not read by their sound, and the coverage says so.
+        """
         if not rules:
             raise InvalidPolicyError("there are no rules to run; a screener without rules would allow everything")
         names = [rule.id for rule in rules]
@@ -31,7 +42,11 @@ class Screener:
         self._policy = policy
         self._rules = tuple(rules)
         self._by_language = {language: tuple(chosen) for language, chosen in (by_language or {}).items()}
-        self._vocabulary = Vocabulary(policy.lexicon.vocabulary)
+        vocabulary = policy.lexicon.vocabulary
+        self._vocabulary = Vocabulary(vocabulary)
+        self._homophones = (
+            None if pronunciations is None else Homophones(vocabulary=vocabulary, pronunciations=pronunciations)
+        )
 
     @property
     def policy(self) -> Policy:
@@ -46,7 +61,8 @@ class Screener:
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
         """(model id, digest) of all models that the rules use, sorted."""
-        return tuple(sorted({model for rule in self._rules for model in rule.models}))
+        dictionary = {self._homophones.model} if self._homophones else set()
+        return tuple(sorted({model for rule in self._rules for model in rule.models} | dictionary))
 
     @property
     def coverage(self) -> tuple[tuple[str, str], ...]:
@@ -56,6 +72,7 @@ class Screener:
     def _coverage(self, rules: Sequence[Rule]) -> tuple[tuple[str, str], ...]:
         judged = {category for rule in rules for category in rule.categories}
         declared = set(self._policy.not_evaluated) - judged
+        (judged if self._homophones else declared).add(RESPELLED)
         return tuple(
             sorted(
                 [(category, str(Coverage.EVALUATED)) for category in judged]
@@ -126,18 +143,8 @@ class Screener:
         findings: list[Finding] = []
         rules = self._by_language.get(primary_language(manuscript.language), self._rules)
         for rule in rules:
-            try:
-                found = rule.check(manuscript, views)
-                _refuse_impossible_findings(found, length=len(manuscript.text))
-                findings += found
-            except Exception as error:
-                reason = (
-                    str(error) if isinstance(error, (ScreeningError, ModelUnavailableError)) else type(error).__name__
-                )
-                raise ScreeningError(
-                    f"rule {rule.id!r} could not run ({reason}), so nothing is known about this script; "
-                    "repair the rule or its model and screen again"
-                ) from error
+            findings += _checked(rule, manuscript, views)
+        findings += self._respelled(rules, manuscript, views, findings)
         ordered = sorted(findings, key=_order)
         return Decision(
             verdict=strictest([finding.verdict for finding in ordered]),
@@ -151,10 +158,50 @@ class Screener:
             guidance=self._guidance(ordered),
         )
 
+    def _respelled(
+        self, rules: Sequence[Rule], manuscript: Manuscript, views: Views, known: Sequence[Finding]
+    ) -> list[Finding]:
+        """Return what the rules find where strange spellings are read by their sound, as a review at most.
+
+        This is a second run, so that it can only add: no guess takes the place of a finding on the words as written.
+        """
+        if self._homophones is None or primary_language(manuscript.language) != "en":
+            return []
+        respelled = read_respelled(views, self._homophones)
+        if respelled is None:
+            return []
+        spans: dict[tuple[str, str], list[Span]] = {}
+        for finding in known:
+            if finding.verdict is not Verdict.ALLOW:
+                spans.setdefault((finding.rule, finding.category), []).append(finding.span)
+        places = {kind: Covered(found) for kind, found in spans.items()}
+        nowhere = Covered(())
+        added = []
+        for rule in rules:
+            for finding in _checked(rule, manuscript, respelled.views):
+                if finding.verdict is Verdict.ALLOW or not respelled.replaced.touches(finding.span):
+                    continue
+                if not places.get((finding.rule, finding.category), nowhere).touches(finding.span):
+                    added.append(replace(finding, verdict=Verdict.REVIEW, view=RESPELLED))
+        return added
+
     def _guidance(self, findings: Sequence[Finding]) -> tuple[Guidance, ...]:
         """Return what the pack tells reviewers about the categories that were found, each once."""
         found = (self._policy.guidance_for(category) for category in sorted({one.category for one in findings}))
         return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def _checked(rule: Rule, manuscript: Manuscript, views: Views) -> list[Finding]:
+    try:
+        found = rule.check(manuscript, views)
+        _refuse_impossible_findings(found, length=len(manuscript.text))
+        return found
+    except Exception as error:
+        reason = str(error) if isinstance(error, (ScreeningError, ModelUnavailableError)) else type(error).__name__
+        raise ScreeningError(
+            f"rule {rule.id!r} could not run ({reason}), so nothing is known about this script; "
+            "repair the rule or its model and screen again"
+        ) from error
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str]:

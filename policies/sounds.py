@@ -31,6 +31,7 @@ les$=.ls ed$=d e$= es$=s y$=E y=i o$=O a$=. i$=E u$=U
 """
 # A single vowel, one consonant, and a final "e" (with or without s, d, r): the vowel says its name, "hate" and "hates".
 _NAMED = re.compile(r"([aeiouy])(?=(?:[bcdfgjklmnpqrstvwz]|th|sh|ch|ph)e(?:s|d|r|rs)?$)")
+_SILENT_H = re.compile(r"(?<=[aeiou])h(?![aeiou])")  # "fuhk", "mohron"; "gh" and "sh" follow other letters
 _NAMES = {"a": "A", "e": "E", "i": "I", "o": "O", "u": "U", "y": "I"}
 _VOWEL_SOUNDS = {"a": "a", "e": "e", "i": "i", "o": "o", "u": "u"}
 _DOUBLED = re.compile(r"(.)\1+")
@@ -54,7 +55,7 @@ def letters_of(word: str) -> str:
 
 def sound_of(word: str) -> str:
     """Return the sounds of one word as an English reader would guess them; empty if it has no letters."""
-    letters = letters_of(word)[:MAX_LETTERS]
+    letters = _SILENT_H.sub("", letters_of(word)[:MAX_LETTERS])
     sounds: list[str] = []
     at = 0
     while at < len(letters):
@@ -73,6 +74,8 @@ def sound_of(word: str) -> str:
                 continue
             if spelling == "e" and not any(made[-1:] in VOWELS for made in sounds):
                 continue  # "be" and "he" keep their only vowel
+            if spelling in ("le", "les") and sounds and sounds[-1][-1:] in VOWELS:
+                continue  # "hole" has one syllable, "idle" two
             sounds.append(sound)
             at = end
             break

@@ -48,7 +48,7 @@ _VARIANTS = (
     (re.compile(r"(?<=[a-z]{2})([iy])s(?=e|ed|es|er|ing|ation|ations)"), r"\1z"),
     (re.compile(r"(?<=[a-z])tre(?=s?$)"), "ter"),
     (re.compile(r"ogue(?=s?$)"), "og"),
-    (re.compile(r"ll(?=ed$|ing$|er$)"), "l"),
+    (re.compile(r"ll(?=ed$|ing$|ers?$)"), "l"),
     (re.compile(r"^grey"), "gray"),
     (re.compile(r"^programme"), "program"),
     (re.compile(r"ae|oe"), "e"),
@@ -136,8 +136,8 @@ def _word(written: str, first: int, last: int, *, sentence_start: bool) -> Itera
     elif key in _ORDINALS and key != "second":
         yield _number(str(_ORDINALS[key]), first, last)
     elif any(character.isdigit() for character in key):  # "BA249", "H1N1"
-        for part in _ALPHANUMERIC.finditer(key):
-            yield SpokenWord(part.group(), first, last, number=part.group().isdigit())
+        for run in _ALPHANUMERIC.findall(key):
+            yield SpokenWord(run, first, last, number=run.isdigit())
     else:
         for spelled in _SHORT.get(key, key).split():
             yield SpokenWord(_one_spelling(spelled), first, last, name=name, negation=negation)
@@ -192,6 +192,8 @@ def _run(words: Sequence[SpokenWord], at: int, text: str) -> tuple[int, str]:
     end = at + 1
     while end < len(words) and _side_by_side(words[end - 1], words[end], text):
         word = words[end]
+        if total + part >= 10**MAX_DIGITS:
+            break  # nobody says a longer number as one
         if word.key in _SCALES:
             place = _SCALES[word.key]
             if place == 100:

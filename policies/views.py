@@ -24,7 +24,17 @@ from policies.text import Manuscript
 ORIGINAL, NORMALISED, JOINED, DECODED = "original", "normalised", "joined", "decoded"
 
 _TAG_CHARACTERS = range(0xE0020, 0xE007F)  # an invisible copy of ASCII (Unicode 15, 23.9)
-_SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .\-_*·•|/]{1,2}){2,60}[^\W\d_](?![^\W_])")
+_REGIONAL = range(0x1F1E6, 0x1F200)  # letters that make flags in pairs, and words otherwise
+# Pictures that stand for words of violence and abuse in running text.
+_PICTURES = {
+    "🔪": "knife", "🗡": "stab", "🔫": "shoot", "💣": "bomb", "🖕": "fuck you", "💩": "shit", "🐀": "rat",
+    "🐷": "pig", "🐒": "monkey",
+    "🐵": "monkey", "🦍": "gorilla", "🐍": "snake", "💀": "dead", "☠": "dead", "🔥": "fire",
+    "🗑": "trash", "🪳": "cockroach",
+}  # fmt: skip
+_WORDS_OF_ONE = frozenset("aiubcknory")  # "u r a ..." are words to those who write so, not letters of one
+_FEWEST_OF_THEM = 4
+_SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][\s.,\-–—_*·•|/+~]{1,2}){2,60}[^\W\d_](?![^\W_])")
 _CHUNK = re.compile(r"[^\s—–…\"“”]+")
 _EMPHASIS = re.compile(r"(?<![\w*_])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*_])")
 _SPACE = re.compile(r"\s+")
@@ -106,6 +116,10 @@ def _plain_character(character: str) -> str:
     code = ord(character)
     if code in _TAG_CHARACTERS:
         return chr(code - 0xE0000)
+    if code in _REGIONAL:
+        return chr(code - _REGIONAL.start + ord("a"))
+    if character in _PICTURES:
+        return _PICTURES[character]
     kept = "".join(
         c for c in unicodedata.normalize("NFKC", character) if unicodedata.category(c) not in ("Cf", "Mn", "Me")
     )
@@ -123,6 +137,9 @@ def _join(view: View) -> View:
     kept: list[tuple[int, int]] = []
     position = 0
     for match in _SPELLED.finditer(view.text):
+        letters = [letter for letter in match.group().lower() if letter.isalpha()]
+        if _WORDS_OF_ONE.issuperset(letters) and len(letters) < _FEWEST_OF_THEM:
+            continue
         kept.append((position, match.start()))
         kept.extend((at, at + 1) for at in range(match.start(), match.end()) if view.text[at].isalpha())
         position = match.end()

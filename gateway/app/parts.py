@@ -153,9 +153,14 @@ def build_models(settings: Settings) -> Models:
     import torch
 
     from policies.adapters.detoxify import DetoxifyModel
+    from policies.adapters.entailment import EntailmentModel
+    from policies.adapters.hibari_dictionary import HibariDictionary
     from policies.adapters.minilm import MiniLmEncoder
     from policies.adapters.packaged_encoder import PackagedEncoder
     from policies.assemble import Models
+    from policies.checkworthiness import CheckWorthiness
+    from policies.language_identifier import LanguageModel
+    from policies.memo import RememberedScores, RememberedVectors
     from policies.vectors import VectorCache
 
     torch.set_num_threads(settings.torch_threads)
@@ -171,10 +176,15 @@ def build_models(settings: Settings) -> Models:
             configuration=settings.detoxify,
             name="detoxify-original",
         )
+    encoder = MiniLmEncoder(packaged=packaged)
     return Models(
-        toxicity=toxicity,
-        encoder=MiniLmEncoder(packaged=packaged),
+        toxicity=RememberedScores(toxicity),
+        encoder=RememberedVectors(encoder),
+        stance=EntailmentModel(packaged=packaged),
+        check_worthiness=CheckWorthiness(encoder=encoder.model),
+        pronunciations=HibariDictionary(),
         vectors=VectorCache(folder=settings.home / VECTORS),
+        language=LanguageModel(),
         texts=registered_texts(settings),
         judge=build_judge(settings),
     )

@@ -22,15 +22,16 @@ from safetensors.torch import load
 from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
+from policies.adapters.arithmetic import best_arithmetic, convert_classifier
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
 from policies.errors import ModelUnavailableError
 
 CLASSES = ("toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit")
 OWN_MODEL_ID = "assay/minilm-detoxify"
 OWN_WEIGHTS = Path(__file__).parents[1] / "weights" / "toxicity"
-# Detoxify cuts silently at 512 tokens; 400 characters have at most 402, so pieces of this size are scored whole.
-_PIECE_CHARACTERS = 400
-_BATCH = 32
+# Detoxify cuts silently at 512 tokens; 480 characters have at most 482, so pieces of this size are scored whole.
+_PIECE_CHARACTERS = 480
+_BATCH = 64
 
 
 class DetoxifyModel:
@@ -38,6 +39,7 @@ class DetoxifyModel:
 
     def __init__(self, *, detoxify: Detoxify, models: tuple[tuple[str, str], ...]) -> None:
         """Use `packaged` or `official`; this takes an instance that they built."""
+        convert_classifier(detoxify.model, best_arithmetic())
         self._detoxify = detoxify
         self._lock = Lock()
         self.models = models
@@ -101,7 +103,7 @@ class DetoxifyModel:
         pieces = [(index, piece) for index, text in enumerate(texts) for piece in _pieces(text)]
         best: list[dict[str, float]] = [dict.fromkeys(self.classes, 0.0) for _ in texts]
         pieces.sort(key=lambda pair: len(pair[1]))
-        with self._lock:
+        with self._lock, torch.inference_mode():
             for at in range(0, len(pieces), _BATCH):
                 group = pieces[at : at + _BATCH]
                 # Detoxify returns bare numbers for a single text, so a batch never has fewer than two.
@@ -114,7 +116,14 @@ class DetoxifyModel:
 
 
 def _pieces(text: str) -> list[str]:
-    return [text[at : at + _PIECE_CHARACTERS] for at in range(0, len(text), _PIECE_CHARACTERS)]
+    """Cut a text that is too long, at white space where there is any in the second half of a piece."""
+    pieces = []
+    while len(text) > _PIECE_CHARACTERS:
+        space = text.rfind(" ", _PIECE_CHARACTERS // 2, _PIECE_CHARACTERS)
+        cut = space + 1 if space > 0 else _PIECE_CHARACTERS
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
 
 
 def _own_weights(folder: Path) -> tuple[str, dict[str, Tensor]]:

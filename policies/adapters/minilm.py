@@ -9,17 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from policies.adapters.arithmetic import best_arithmetic
 from policies.adapters.packaged_encoder import MODEL_ID, PackagedEncoder
 
 MAX_TOKENS = 128  # what the model was trained with; a sentence that people can follow is shorter
-_BATCH = 32
+_BATCH = 64
 
 
 class MiniLmEncoder:
     """Encodes sentences; one instance may be shared, calls are serialised because the tokenizer keeps state."""
 
     def __init__(self, *, packaged: PackagedEncoder) -> None:
-        self._encoder = packaged.encoder()
+        self._encoder = packaged.encoder().to(best_arithmetic())
         self._tokenizer = packaged.tokenizer()
         self._lock = Lock()
         self.model = (MODEL_ID, packaged.digest)
@@ -40,7 +41,7 @@ class MiniLmEncoder:
                 )
                 hidden = self._encoder(
                     input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]
-                ).last_hidden_state
+                ).last_hidden_state.float()
                 mask = encoded["attention_mask"].unsqueeze(-1).to(hidden.dtype)
                 mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
                 vectors[group] = torch.nn.functional.normalize(mean, dim=1).numpy()

@@ -17,10 +17,13 @@ _AT = r"(?:at|@|\(at\)|\[at\]|\{at\}|at[ -]sign)"
 _DOT = r"(?:dot|\.|\(dot\)|\[dot\]|\{dot\})"
 _SIGN = r"(?:dot|point|period|underscore|dash|hyphen|minus|plus)"
 # "john dot smith at example dot com"; "j smith (at) example.com". All quantifiers are bounded.
+# "john dot smith at example dot com"; "j smith (at) example.com"; "bob, at, example, dot, com".
+_GAP = r",?\s{1,3}"
 _SPOKEN = re.compile(
-    r"(?<!\w)(?P<local>[\w.+-]{1,40}(?:\s" + _SIGN + r"\s[\w.+-]{1,40}){0,5})\s{1,3}(?P<at>" + _AT + r")\s{1,3}"
-    r"(?P<domain>[\w-]{1,40}(?:\s[\w-]{1,20}){0,2}?(?:(?:\s{1,3}" + _DOT + r"\s{1,3}|\.)[\w-]{1,30}){0,3}?"
-    r"(?:\s{1,3}" + _DOT + r"\s{1,3}|\.)(?:" + _TLD + r"))(?!\w)",
+    r"(?<!\w)(?P<local>[\w.+-]{1,40}(?:" + _GAP + _SIGN + _GAP + r"[\w.+-]{1,40}){0,5})" + _GAP
+    + "(?P<at>" + _AT + ")" + _GAP
+    + r"(?P<domain>[\w-]{1,40}(?:\s[\w-]{1,20}){0,2}?(?:(?:" + _GAP + _DOT + _GAP + r"|\.)[\w-]{1,30}){0,3}?"
+    + "(?:" + _GAP + _DOT + _GAP + r"|\.)(?:" + _TLD + r"))(?!\w)",
     re.IGNORECASE,
 )  # fmt: skip
 _HAS_SIGN = re.compile(r"\s" + _SIGN + r"\s|\d|[_.+]", re.IGNORECASE)
@@ -58,7 +61,7 @@ def _spelled_out(words: str) -> str:
     """Return "john.smith" for "John dot Smith"."""
     text = words.lower()
     for sign, word in ((".", "dot|point|period"), ("_", "underscore"), ("-", "dash|hyphen|minus"), ("+", "plus")):
-        text = re.sub(r"[\s(\[{]+(?:" + word + r")[\s)\]}]+", sign, text)
+        text = re.sub(r"[\s(\[{,]+(?:" + word + r")[\s)\]},]+", sign, text)
     return comparable("@" + text)[1:]
 
 

@@ -47,6 +47,6 @@ def has_cue(text: str, start: int, cue: re.Pattern[str], *, after: int = 0) -> b
 def _last_full_stop(text: str) -> int:
     at = text.rfind(". ")
     # "No. 12" and "tel. 12" are abbreviations, not ends of sentences.
-    while at > 0 and re.search(r"\b(?:no|nr|tel|ph|mob|acc?t|ref|st|dr|mr|mrs|ms)$", text[:at], re.IGNORECASE):
+    while at > 0 and re.search(r"\b(?:no|nr|tel|ph|mob|acc?t|ref|st|dr|mr|mrs|ms|o\.b)$", text[:at], re.IGNORECASE):
         at = text.rfind(". ", 0, at)
     return at

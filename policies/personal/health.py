@@ -17,7 +17,16 @@ def _any_of(*words: str) -> str:
 
 
 _NAME = r"[A-Z][\w'’-]{1,20}"
-_FULL_NAME = r"[A-Z][a-z'’-]{1,20} (?:[A-Z]\. )?" + _NAME
+# Places and institutions have two capitals as well: "South Africa has HIV under control".
+_NOT_A_FIRST_NAME = (
+    "(?!(?:New|North|South|East|West|Great|Gulf|United|Los|Las|San|Santa|Saint|Latin|Central|Old|Royal|National|The|This|"
+    "That|When|While|Since|In|On|At|And|But|If|As|Although|Because)[ ])"
+)
+_NOT_A_SURNAME = (
+    "(?!(?:United|City|Kingdom|States|Coast|County|University|Company|Association|Union|America|Africa|Asia|Europe|Islands?|"
+    "Britain|Zealand|Church|Hospital|Party|Police|Council|Republic|Valley|Bay)(?![a-z]))"
+)
+_FULL_NAME = _NOT_A_FIRST_NAME + r"[A-Z][a-z'’-]{1,20} (?:[A-Z]\. )?" + _NOT_A_SURNAME + _NAME
 _RELATION = _any_of(
     "neighbou?r", "boss", "colleague", "co-?worker", "teacher", "landlord", "tenant", "roommate", "flatmate",
     "classmate", "student", "employee", "client", "patient", r"ex(?:-\w{2,9})?", "nanny", "babysitter", "manager",

@@ -14,7 +14,6 @@ from policies.personal.datum import Seen, has_cue, seen
 
 _CANDIDATE = re.compile(r"(?<![\w.,+:/-])(?<!\d[ -])[+(]?\d(?:[ ().\-/]{0,3}\d){6,16}(?![\w%]|[.,]\d|[ -]\d)")
 _NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}([.-])\d{3}\1\d{4})")
-_GROUPED = re.compile(r"[+(]?\d{1,5}\)?(?:[ .\-/]{1,2}\(?\d{2,8}\)?){1,6}")
 _CUE = re.compile(
     r"\b(?:(?:tele)?phone|tel|ph|mobile|cell|cellphone|whatsapp|fax|signal)\b"
     r"|\b(?:my|his|her|their|our|your|the|direct|private|home|work|contact|[\w]+['’]s) (?:\w+ )?(?:number|digits)\b"
@@ -64,12 +63,12 @@ class PhoneNumbers:
             digits = re.sub(r"\D", "", match.group())
             if is_counting(digits) or "." in match.group():
                 continue
-            number = self._parse(match.group())
-            if _is_public(number, digits):
+            plans = self._plans(match.group())
+            if _is_public(plans, digits):
                 continue
             named = _is_named(text, match)
             # Nobody reads ten and more single digits that are a dialable number unless it is one.
-            if named or (number is not None and len(digits) >= 9 and not _is_other(text, match)):
+            if named or (plans and len(digits) >= 9 and not _is_other(text, match)):
                 yield seen("phone", match)
 
     def _is_phone(self, text: str, match: re.Match[str]) -> bool:
@@ -77,43 +76,47 @@ class PhoneNumbers:
         digits = re.sub(r"\D", "", written)
         if len(digits) > 15 or len(set(digits)) < 3 or _is_isbn(text, match, digits) or _is_date(written):
             return False
-        number = self._parse(written)
-        if _is_public(number, digits):
+        plans = self._plans(written)
+        if _is_public(plans, digits):
             return False
         if written.startswith("+"):
-            return number is not None or len(digits) >= 9
+            return bool(plans) or len(digits) >= 9
         if _NORTH_AMERICAN.fullmatch(written) and not _is_other(text, match):
             return True
         if _is_named(text, match):
             return not is_counting(digits)
-        if number is None or _is_other(text, match):
+        if not plans or _is_other(text, match):
             return False
-        national = digits.startswith("0") and len(digits) >= 9
-        return national or (
-            _GROUPED.fullmatch(written) is not None and re.match(r"\(?\d{3}\)? \d{3} \d{4}$", written) is not None
-        )
+        groups = re.findall(r"\d+", written)
+        if [len(group) for group in groups] == [3, 3, 4]:
+            return True
+        # "0 1 1 2 3 5 8 13 21" is a sequence: people write telephone numbers in groups.
+        return digits.startswith("0") and len(digits) >= 9 and sum(len(group) == 1 for group in groups) < 2
 
-    def _parse(self, written: str) -> PhoneNumber | None:
-        """Return the number if some numbering plan holds it."""
+    def _plans(self, written: str) -> list[PhoneNumber]:
+        """Return the number as every numbering plan reads it in which it is valid."""
+        found = []
         for region in (None,) if written.startswith("+") else self._regions:
             try:
                 number = phonenumbers.parse(written, region)
             except NumberParseException:
                 continue  # safe to ignore because the other plans are tried, and formats are judged besides
             if phonenumbers.is_valid_number(number):
-                return number
-        return None
+                found.append(number)
+        return found
 
 
-def _is_public(number: PhoneNumber | None, digits: str) -> bool:
-    if number is None:
-        return False
-    # "555 0123" is no toll-free number just because some country has one without its prefix.
-    prefixed = number.country_code == 1 or digits.startswith(("0", "13", "18", str(number.country_code)))
-    return prefixed and (
-        phonenumbers.number_type(number) in _PUBLIC
-        or (number.country_code == 44 and _BRITISH_SERVICE.match(digits) is not None)
-    )
+def _is_public(plans: list[PhoneNumber], digits: str) -> bool:
+    """Free in one plan, or no person's in any: "0171 2345678" is a premium line in one country, a mobile in another."""
+    kinds = [
+        phonenumbers.number_type(number)
+        for number in plans
+        # "555 0123" is no toll-free number just because some country has one without its prefix.
+        if number.country_code == 1 or digits.startswith(("0", "13", "18", str(number.country_code)))
+    ]
+    british = any(number.country_code == 44 for number in plans) and _BRITISH_SERVICE.match(digits) is not None
+    free = PhoneNumberType.TOLL_FREE in kinds
+    return british or free or (bool(kinds) and len(kinds) == len(plans) and all(kind in _PUBLIC for kind in kinds))
 
 
 def _is_named(text: str, match: re.Match[str]) -> bool:

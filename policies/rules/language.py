@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from policies.decision import Finding, Span, Verdict
-from policies.language_identifier import LanguageIdentifier
+from policies.language_identifier import LanguageIdentifier, LanguageModel
 from policies.lookalikes import is_latin, plain_lookalikes
 from policies.rule_settings import LanguageRule
 from policies.sentences import Sentence
@@ -32,11 +32,12 @@ class UnsupportedLanguage:
 
     id = "language"
     categories = ("unsupported_language",)
+    verdicts = (Verdict.REVIEW,)
 
-    def __init__(self, *, languages: Sequence[str], settings: LanguageRule) -> None:
+    def __init__(self, *, languages: Sequence[str], settings: LanguageRule, model: LanguageModel | None = None) -> None:
         self._languages = frozenset(languages)
         self._share = settings.review_share
-        self._identifier = LanguageIdentifier(self._languages)
+        self._identifier = LanguageIdentifier(self._languages, model=model or LanguageModel())
         self.models: tuple[tuple[str, str], ...] = self._identifier.models
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from policies.decision import Finding, Span, Verdict
 from policies.lexicon import Hit, Lexicon
@@ -39,6 +39,7 @@ class ListedWords:
         self._lexicon = lexicon
         self._evasion = settings.evasion
         self.categories = tuple(sorted((lexicon.categories - SENSITIVE - {_DISGUISED}) | {"evasion"}))
+        self.verdicts = (settings.evasion, *_verdicts(lexicon, self.categories))
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
         """Search every view; the first view that shows a word at a place reports it."""
@@ -62,6 +63,7 @@ class SensitiveTopics:
     def __init__(self, *, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self.categories = tuple(sorted(lexicon.categories & SENSITIVE))
+        self.verdicts = _verdicts(lexicon, self.categories)
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
         """Search every view for the sensitive part of the lexicon."""
@@ -70,6 +72,12 @@ class SensitiveTopics:
             for view, hit, span in hits(self._lexicon, views)
             if hit.entry.category in SENSITIVE
         ]
+
+
+def _verdicts(lexicon: Lexicon, categories: Collection[str]) -> tuple[Verdict, ...]:
+    """Return what entries of these categories can lead to; a block may be softened to a review."""
+    listed = {entry.verdict for entry in lexicon.entries if entry.category in categories}
+    return tuple(listed | {Verdict.REVIEW} if Verdict.BLOCK in listed else listed)
 
 
 def hits(lexicon: Lexicon, views: Views) -> Iterator[tuple[View, Hit, Span]]:

@@ -55,6 +55,7 @@ class MarkupInjection:
 
     def __init__(self, *, settings: MarkupRule) -> None:
         self._verdict = settings.verdict
+        self.verdicts = (settings.verdict,)
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
         """Look at the author's text, and at the other views for markup written in disguise."""

@@ -6,9 +6,10 @@ deliberately few; what they cannot decide is `UNSURE`, which leads to a person.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from policies.rules import stance_cues as cues
 from policies.rules.negation import is_negated
@@ -22,6 +23,36 @@ class Stance(StrEnum):
     ATTRIBUTE = "attribute"  # says that somebody says it
     QUESTION = "question"  # asks whether it is so
     UNSURE = "unsure"  # the cues contradict each other
+
+
+# What the entailment model tells apart, in the order of its outputs; the last one means that the match was wrong.
+LABELS = ("assert", "debunk", "attribute", "question", "unrelated")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence with the words around it, and the claim whose stance is asked."""
+
+    claim: str
+    sentence: str
+    before: str  # up to two sentences heard before, in order
+    after: str  # up to two sentences heard after, in order
+
+
+_CLOSER = "is closer to the correction than to the claim"
+
+
+class StanceModel(Protocol):
+    """Reads claim and passage together; safe to call concurrently, deterministic, never on the network."""
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """(model id, "sha256:<hex>") of everything it loaded."""
+        ...
+
+    def stances(self, passages: Sequence[Passage]) -> Sequence[Mapping[str, float]]:
+        """Return for each passage the probability (0..1) of every name in `LABELS`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +97,34 @@ def judge(
     return own
 
 
+def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float) -> Judgement | None:
+    """Return the stance by cues and model together; None where the passage speaks of something else.
+
+    The model decides what the cues do not; where a clear cue and a certain model contradict each other, nobody knows.
+    `certain` is the least probability to act on without a person.
+    """
+    told = max(LABELS, key=lambda name: probabilities[name])
+    share = probabilities[told]
+    if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
+        if told == "assert" and share >= certain:
+            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
+        return Judgement(Stance.DEBUNK, cues.clear or probabilities["debunk"] >= certain, cues.cue)
+    if told == "unrelated":
+        return None if share >= 0.5 else Judgement(Stance.UNSURE, False, "may speak of something else")
+    stance = Stance(told)
+    if stance is Stance.DEBUNK:
+        if cues.stance is Stance.ASSERT and cues.clear and share < certain:
+            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
+        return Judgement(Stance.DEBUNK, share >= certain, "says that it is not so")
+    if stance is Stance.ASSERT:
+        if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
+            return cues
+        return Judgement(Stance.ASSERT, share >= certain and cues.stance is Stance.ASSERT and cues.clear, cues.cue)
+    if cues.stance is Stance.ASSERT:
+        return Judgement(stance, False, "may say that others say so" if told == "attribute" else "may ask for it")
+    return cues
+
+
 def is_rebuttal(sentence: str) -> bool:
     """Say whether `sentence`, standing after a claim, rejects it."""
     if vouches(sentence):
@@ -106,7 +165,7 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
     if is_negated(sentence, field) != is_negated(field, field) and not insists:
         return Judgement(Stance.DEBUNK, margin > -0.2, "says the opposite of the claim")
     if margin >= 0.03 and not insists:
-        return Judgement(Stance.DEBUNK, True, "is closer to the correction than to the claim")
+        return Judgement(Stance.DEBUNK, True, _CLOSER)
     asked = _asked(sentence)
     if asked is not None:
         return asked

@@ -1,10 +1,17 @@
-"""Toxicity: a Detoxify-format model over every sentence and short windows of sentences, maximum per class."""
+"""Toxicity: a Detoxify-format model over every sentence, then over windows and clauses where a sentence is in doubt.
+
+1. Every sentence is scored in every view; the highest score per class counts.
+2. A sentence is clear when every score is below `CLEAR` of the class's lowest threshold. Around sentences that are not,
+   windows of more sentences are scored, and the clauses of long ones: an attack may span sentences, or drown in a long
+   one. Around clear sentences there is nothing to span or to drown.
+3. Scores that reach a threshold become findings; the smallest window that is as strict as any around it is reported.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from policies.decision import Finding, Span, Verdict
@@ -17,6 +24,8 @@ from policies.views import Views
 
 # A window of more characters would not fit the model's 128 tokens, and no listener hears it as one thought.
 MAX_WINDOW_CHARACTERS = 480
+# Share of a class's lowest threshold below which a sentence is clear; docs/toxicity.md says what this loses.
+CLEAR = 0.2
 _LONG_WORDS = 14
 _CLAUSE_WORDS = 4
 _CLAUSE = re.compile(r"[;:—–]\s|,\s(?:and |but )?")
@@ -58,11 +67,22 @@ class _Window:
 
 
 @dataclass(frozen=True, slots=True)
+class _Scored:
+    """A window with its highest score per class and the view that gave it."""
+
+    window: _Window
+    original: str
+    plainest: str  # the last reading, in which most disguises are undone
+    best: Mapping[str, tuple[float, str]]  # class: (score, view)
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     window: _Window
     category: str
     verdict: Verdict
     score: float
+    threshold: float
     view: str
     reported: bool
 
@@ -80,57 +100,93 @@ class Toxicity:
                 "use a model with these classes or remove the thresholds"
             )
         self._model = model
-        self._settings = settings
+        self._thresholds = tuple(  # the strictest first
+            (verdict, {str(name): score for name, score in thresholds.items()})
+            for verdict, thresholds in ((Verdict.BLOCK, settings.block), (Verdict.REVIEW, settings.review))
+        )
+        self._width = settings.window_sentences
         self.categories = tuple(sorted({*settings.review, *settings.block}))
+        self.verdicts = tuple(Verdict) if settings.block else (Verdict.ALLOW, Verdict.REVIEW)
         self.models = model.models
 
     def check(self, manuscript: Manuscript, views: Views) -> list[Finding]:
-        """Score every window in every view and report the smallest that fire."""
-        windows = _windows(views.sentences, self._settings.window_sentences)
-        readings = [views.readings(window.start, window.end) for window in windows]
-        clauses = [_clauses(window, listed) for window, listed in zip(windows, readings, strict=True)]
-        whole = [text for listed in readings for _, text in listed]
-        texts = list(dict.fromkeys(whole + [part for parts in clauses for part in parts]))
-        scores = dict(zip(texts, self._model.score(texts), strict=True)) if texts else {}
+        """Score every sentence in every view, look closer where one is in doubt, and report the smallest that fire."""
+        scored = self._score(views, _windows(views.sentences, range(1, 2)))
+        doubtful = {item.window.sentences[0] for item in scored if not self._is_clear(item)}
+        if doubtful:
+            wider = _windows(views.sentences, range(2, self._width + 1))
+            scored += self._score(views, [window for window in wider if not doubtful.isdisjoint(window.sentences)])
+        clauses = [_clauses(item) if item.window.sentences[0] in doubtful else [] for item in scored]
+        parts = list(dict.fromkeys(part for listed in clauses for part in listed))
+        part_scores = dict(zip(parts, self._model.score(parts), strict=True)) if parts else {}
         candidates: list[_Candidate] = []
-        for window, listed, parts in zip(windows, readings, clauses, strict=True):
-            context = _context(manuscript, views, window)
-            for category in self.categories:
-                value, view = max(
-                    ((scores[text][category], name) for name, text in listed),
-                    key=lambda pair: pair[0],
-                    default=(0.0, ""),
-                )
-                verdict = self._verdict(category, value)
-                inside = max((scores[part][category] for part in parts), default=0.0)
-                if verdict is Verdict.ALLOW and self._verdict(category, inside) is Verdict.BLOCK:
-                    # A clause alone has lost its context ("nobody should say that ..."), so it is a question, no block.
-                    verdict, value = Verdict.REVIEW, inside
-                if verdict is not Verdict.ALLOW:
-                    text = listed[0][1]
-                    reported = is_reported(text)
-                    softened = _soften(verdict, category, reported=reported, condemned=is_condemned(context))
-                    candidates.append(
-                        _Candidate(window, category, softened, value, view, reported or softened is not verdict)
-                    )
+        for item, listed in zip(scored, clauses, strict=True):
+            found = [
+                candidate
+                for category, (value, view) in item.best.items()
+                if (candidate := self._candidate(item, category, value, view, [part_scores[part] for part in listed]))
+            ]
+            if found:
+                condemned, reported = is_condemned(_context(manuscript, views, item.window)), is_reported(item.original)
+                candidates += [_framed(candidate, reported=reported, condemned=condemned) for candidate in found]
         return [_finding(candidate) for candidate in _smallest(candidates)]
 
     def scores(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
         """Return the model's score of every class for each text, whatever the thresholds are."""
         return self._model.score(texts)
 
-    def _verdict(self, category: str, score: float) -> Verdict:
-        for verdict, thresholds in ((Verdict.BLOCK, self._settings.block), (Verdict.REVIEW, self._settings.review)):
-            threshold = thresholds.get(category)  # type: ignore[call-overload]  # a str is looked up among literals
+    def _score(self, views: Views, windows: Sequence[_Window]) -> list[_Scored]:
+        """Score every reading of every window; each distinct text once."""
+        readings = [(window, views.readings(window.start, window.end)) for window in windows]
+        texts = list(dict.fromkeys(text for _, listed in readings for _, text in listed))
+        scores = dict(zip(texts, self._model.score(texts), strict=True)) if texts else {}
+        return [
+            _Scored(
+                window,
+                listed[0][1],
+                listed[-1][1],
+                {
+                    category: max(((scores[text][category], name) for name, text in listed), key=lambda pair: pair[0])
+                    for category in self.categories
+                },
+            )
+            for window, listed in readings
+            if listed
+        ]
+
+    def _is_clear(self, item: _Scored) -> bool:
+        return all(
+            item.best[category][0] < CLEAR * threshold
+            for _, thresholds in self._thresholds
+            for category, threshold in thresholds.items()
+        )
+
+    def _reached(self, category: str, score: float) -> tuple[Verdict, float]:
+        """Return the strictest verdict whose threshold `score` reaches, and that threshold."""
+        for verdict, thresholds in self._thresholds:
+            threshold = thresholds.get(category)
             if threshold is not None and score >= threshold:
-                return verdict
-        return Verdict.ALLOW
+                return verdict, threshold
+        return Verdict.ALLOW, 0.0
+
+    def _candidate(
+        self, item: _Scored, category: str, value: float, view: str, parts: Sequence[Mapping[str, float]]
+    ) -> _Candidate | None:
+        verdict, threshold = self._reached(category, value)
+        if verdict is Verdict.ALLOW:
+            inside = max((part[category] for part in parts), default=0.0)
+            strict, threshold = self._reached(category, inside)
+            if strict is not Verdict.BLOCK:
+                return None
+            # A clause alone has lost its context ("nobody should say that ..."), so it is a question, no block.
+            verdict, value = Verdict.REVIEW, inside
+        return _Candidate(item.window, category, verdict, value, threshold, view, reported=False)
 
 
-def _windows(sentences: Sequence[Sentence], width: int) -> list[_Window]:
-    """Return runs of 1..width sentences inside one segment, the shortest first."""
+def _windows(sentences: Sequence[Sentence], counts: range) -> list[_Window]:
+    """Return runs of so many sentences inside one segment, the shortest first."""
     windows = []
-    for count in range(1, width + 1):
+    for count in counts:
         for first in range(len(sentences) - count + 1):
             last = first + count - 1
             head, tail = sentences[first], sentences[last]
@@ -139,14 +195,13 @@ def _windows(sentences: Sequence[Sentence], width: int) -> list[_Window]:
     return windows
 
 
-def _clauses(window: _Window, readings: Sequence[tuple[str, str]]) -> list[str]:
+def _clauses(item: _Scored) -> list[str]:
     """Return the clauses of a long single sentence: a short attack drowns in a long sentence."""
-    if len(window.sentences) > 1 or not readings:
+    if len(item.window.sentences) > 1 or len(item.plainest.split()) <= _LONG_WORDS:
         return []
-    text = readings[-1][1]
-    if len(text.split()) <= _LONG_WORDS:
-        return []
-    return [part for part in (part.strip() for part in _CLAUSE.split(text)) if len(part.split()) >= _CLAUSE_WORDS]
+    return [
+        part for part in (part.strip() for part in _CLAUSE.split(item.plainest)) if len(part.split()) >= _CLAUSE_WORDS
+    ]
 
 
 def _context(manuscript: Manuscript, views: Views, window: _Window) -> str:
@@ -159,6 +214,11 @@ def _context(manuscript: Manuscript, views: Views, window: _Window) -> str:
     if last + 1 < len(sentences) and sentences[last + 1].segment == segment:
         last += 1
     return manuscript.text[sentences[first].start : sentences[last].end]
+
+
+def _framed(candidate: _Candidate, *, reported: bool, condemned: bool) -> _Candidate:
+    softened = _soften(candidate.verdict, candidate.category, reported=reported, condemned=condemned)
+    return replace(candidate, verdict=softened, reported=reported or softened is not candidate.verdict)
 
 
 def _soften(verdict: Verdict, category: str, *, reported: bool, condemned: bool) -> Verdict:
@@ -204,4 +264,5 @@ def _finding(candidate: _Candidate) -> Finding:
         score=round(min(1.0, max(0.0, candidate.score)), 4),
         explanation=explanation,
         view=candidate.view,
+        threshold=candidate.threshold,
     )

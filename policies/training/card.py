@@ -19,13 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
+from numpy.typing import NDArray
 
 from policies.adapters.detoxify import CLASSES, DetoxifyModel
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
+from policies.decision import Verdict
+from policies.policy import DEFAULT_PACK, Policy
+from policies.rules.toxicity import Toxicity, ToxicityModel
+from policies.text import Manuscript, Turn
+from policies.training.exam import area, average_precision, held_out_sets
+from policies.views import build_views
 
-# The thresholds that decisions are reported at: an attack on a group at even odds, see the default policy pack.
-_HATE = ("identity_attack", 0.5)
+# HateCheck is about attacks on groups; besides the decisions of the default pack, this class at even odds is reported.
+_HATE = "identity_attack"
 _LONGEST_COMMENT = 1200  # characters; a comment is scored by its worst piece, as in screening
 
 _DATA = """
@@ -50,7 +56,7 @@ licence = "CC-BY-4.0"
 cite = "Cercas Curry et al. 2021"
 
 [[data]]
-name = "Surge AI toxicity; slurs for contrast sentences from Surge AI profanity"
+name = "Surge AI toxicity, three fifths of it; Surge AI profanity, as words and as slurs in contrast sentences"
 licence = "MIT"
 cite = "Surge AI"
 
@@ -60,12 +66,12 @@ licence = "CC-BY-4.0"
 cite = "Dixon et al. 2018"
 
 [[data]]
-name = "CREAK, SciFact and COVID-19 rumour claims, as harmless sentences"
-licence = "MIT, CC-BY-4.0, MIT"
-cite = "Onoe et al. 2021; Wadden et al. 2020; Cheng et al. 2021"
+name = "CREAK, SciFact, COVID-19 rumour and Fool Me Twice claims, premises of negated MNLI; as harmless sentences"
+licence = "MIT, CC-BY-4.0, MIT, Apache-2.0, MIT"
+cite = "Onoe et al. 2021; Wadden et al. 2020; Cheng et al. 2021; Eisenschlos et al. 2021; Hossain et al. 2020"
 
 [[data]]
-name = "contrast sentences, policies/training/contrast.toml"
+name = "contrast sentences, policies/training/contrast/"
 licence = "Apache-2.0"
 cite = "own"
 """
@@ -77,17 +83,19 @@ def card(weights: Path, numbers: Mapping[str, tuple[float, int]]) -> str:
     measured = "\n".join(f"{name} = {{ value = {value:.4f}, n = {n} }}" for name, (value, n) in numbers.items())
     return f'''# Card of the toxicity weights; written by policies/training/card.py.
 name = "assay/minilm-detoxify"
-made_on = "2026-11-22"
+made_on = "2026-11-25"
 what = "Upper three layers, pooler and seven-class head over the packaged all-MiniLM-L6-v2, in Detoxify's format."
 classes = {list(CLASSES)}
 language = "en"
 limits = """
 English only. Labels are opinions of crowd workers on social media, not on spoken scripts. Severe toxicity, threats and
-sexual content have few examples. Weak on slurs alone, on abuse without rude words and on misspelled text; the lexicon
-and the views cover part of that. Some reclaimed words and positive mentions of groups are still scored as attacks.
+sexual content have few public examples; most of theirs are our own contrast sentences. Weak on slurs alone, on abuse
+that only its context makes abuse, and on misspelled text; the lexicon and the views cover part of that. Some reclaimed
+words and positive mentions of groups are still scored as attacks. It judges words, not intent: whether a request is safe
+to answer is another question.
 HateCheck is not fully unseen: the contrast families were written knowing its functions and how an earlier head scored
-on each, three of its shortest sentences ("I hate ...") had been seen, and of two heads the one that scored better there
-was kept. None was trained on; thresholds come from other data.
+on each, and three of its shortest sentences ("I hate ...") had been seen. No text of it was trained on; thresholds come
+from development data.
 """
 
 [weights]
@@ -106,34 +114,45 @@ licence = "Apache-2.0"
 {_DATA}'''
 
 
-def measure(model: DetoxifyModel, evaluation: Path) -> dict[str, tuple[float, int]]:
+def measure(model: DetoxifyModel, data: Path) -> dict[str, tuple[float, int]]:
     """Return the numbers of the card; the sets are read, never kept."""
-    name, threshold = _HATE
+    evaluation = data / "evaluation"
     cases = list(csv.DictReader(io.StringIO((evaluation / "hatecheck.csv").read_text(encoding="utf-8"))))
-    hateful = np.array([case["label"] == "hateful" for case in cases])
-    scores = np.array([row[name] for row in model.score([case["text"] for case in cases])])
-    right = (scores >= threshold) == hateful
-    numbers = {
-        "hatecheck_accuracy": (float(right.mean()), len(cases)),
-        "hatecheck_hateful_accuracy": (float(right[hateful].mean()), int(hateful.sum())),
-        "hatecheck_not_hateful_accuracy": (float(right[~hateful].mean()), int((~hateful).sum())),
-        "hatecheck_auc": (area(scores, hateful), len(cases)),
-    }
+    texts, hateful = [case["text"] for case in cases], np.array([case["label"] == "hateful" for case in cases])
+    scores = np.array([row[_HATE] for row in model.score(texts)])
+    numbers = {"hatecheck_auc": (area(scores, hateful), len(cases))}
+    for name, flagged in (("hatecheck", scores >= 0.5), ("hatecheck_screened", screened(model, texts))):
+        right = flagged == hateful
+        numbers |= {
+            f"{name}_accuracy": (float(right.mean()), len(cases)),
+            f"{name}_hateful_accuracy": (float(right[hateful].mean()), int(hateful.sum())),
+            f"{name}_not_hateful_accuracy": (float(right[~hateful].mean()), int((~hateful).sum())),
+        }
     packed = gzip.decompress((evaluation / "wiki_toxicity.csv.gz").read_bytes()).decode("utf-8")
     comments = list(csv.DictReader(io.StringIO(packed, newline="")))
     toxic = np.array([row["toxic"] == "1" for row in comments])
     for key, column in (("auc", "comment"), ("auc_identity_swapped", "comment_identity_swapped")):
-        texts = [row[column][:_LONGEST_COMMENT] for row in comments]
-        values = np.array([row["toxicity"] for row in model.score(texts)])
+        pieces = [row[column][:_LONGEST_COMMENT] for row in comments]
+        values = np.array([row["toxicity"] for row in model.score(pieces)])
         numbers[f"wikipedia_{key}"] = (area(values, toxic), len(comments))
+    for split, rows in held_out_sets(data, split="test").items():
+        worst = np.array([max(row.values()) for row in model.score(rows.texts)])
+        numbers[f"{split}_average_precision"] = (average_precision(worst, rows.positive), len(rows.texts))
     return numbers
 
 
-def area(scores: Sequence[float] | np.ndarray, positive: np.ndarray) -> float:
-    """Return the area under the ROC curve (Mann-Whitney)."""
-    ranks = rankdata(scores)
-    count = int(positive.sum())
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(positive) - count)))
+def screened(model: ToxicityModel, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Say of each text whether the default policy's toxicity rule holds it, for a reviewer or altogether."""
+    settings = Policy.load(DEFAULT_PACK).rules.toxicity
+    if settings is None:
+        raise SystemExit("the default pack has no toxicity rule; its thresholds are needed to measure decisions")
+    rule = Toxicity(model=model, settings=settings)
+    held = []
+    for text in texts:
+        manuscript = Manuscript(text, "en", (Turn("VOICE", 0, len(text)),))
+        findings = rule.check(manuscript, build_views(manuscript))
+        held.append(any(finding.verdict is not Verdict.ALLOW for finding in findings))
+    return np.array(held)
 
 
 def main() -> None:
@@ -148,7 +167,7 @@ def main() -> None:
     target.write_text(card(arguments.weights, {}), encoding="utf-8")  # the loader wants a card that fits
     with tempfile.TemporaryDirectory() as scratch:
         model = DetoxifyModel.packaged(packaged=PackagedEncoder(), scratch=Path(scratch), weights=arguments.weights)
-        numbers = measure(model, arguments.data / "evaluation")
+        numbers = measure(model, arguments.data)
     target.write_text(card(arguments.weights, numbers), encoding="utf-8")
     for name, (value, n) in numbers.items():
         print(f"{name} {value:.3f} (n = {n})")

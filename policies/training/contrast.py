@@ -1,4 +1,4 @@
-"""Expand `contrast.toml` into labelled sentences: same words, different meaning."""
+"""Expand the files of `contrast/` into labelled sentences: same words, different meaning."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from policies.training.corpus import CLASSES, Example
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _DEVELOPMENT_SHARE = 0.15  # of the templates; the share of sentences differs a little
+_WEIGHT = 2.0  # contrast sentences are few and matter most
 _PREFIXES = (
     "Honestly, ",
     "Look, ",
@@ -30,26 +31,26 @@ def held_out(template: str) -> bool:
     return hashlib.sha256(template.encode()).digest()[0] < 256 * _DEVELOPMENT_SHARE
 
 
-def contrast_examples(path: Path, slurs: Sequence[str], generator: random.Random) -> list[Example]:
+def contrast_examples(folder: Path, slurs: Sequence[str], generator: random.Random) -> list[Example]:
     """Return every family's sentences; classes that a family does not name are 0.
 
     `slurs` fills the `{slur}` slot and comes from the lexicon, so that this repository lists slurs in one place only.
     """
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
-    slots: dict[str, list[str]] = {**document["slots"], "slur": list(slurs)}
+    documents = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
+    slots: dict[str, list[str]] = {"slur": list(slurs)}
+    for document in documents:
+        slots |= document.get("slots", {})
     examples: list[Example] = []
-    for family in document["family"]:
+    for family in (family for document in documents for family in document["family"]):
         named = family.get("labels", {})
         labels = tuple(float(named.get(name, 0.0)) for name in CLASSES)
         for template in family["templates"]:
-            draws = family["draws"] if _SLOT.search(template) else min(2, family["draws"])
-            sentences = {_fill(template, slots, generator) for _ in range(draws)}
-            development = held_out(template)
-            for sentence in sorted(sentences):
-                text = _misspell(_vary(sentence, generator), generator)
-                examples.append(
-                    Example(text, labels, 1.0, source="contrast/" + family["name"], development=development)
-                )
+            filled = {_fill(template, slots, generator) for _ in range(family["draws"])}
+            # A template without slots is one sentence; two surface forms of it are enough.
+            repeated = sorted(filled) * (1 if _SLOT.search(template) else 2)
+            texts = {_misspell(_vary(sentence, generator), generator) for sentence in repeated}
+            source, development = "contrast/" + family["name"], held_out(template)
+            examples += [Example(text, labels, _WEIGHT, source, development) for text in sorted(texts)]
     return examples
 
 

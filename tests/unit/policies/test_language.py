@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from policies.decision import Finding, Verdict
-from policies.language_identifier import LanguageIdentifier
+from policies.language_identifier import LanguageIdentifier, LanguageModel
 from policies.rule_settings import LanguageRule
 from policies.rules.language import UnsupportedLanguage
 from policies.text import Manuscript
 from policies.views import build_views
 from tests.manuscripts import dialogue, spoken
 
-RULE = UnsupportedLanguage(languages=("en",), settings=LanguageRule())
+MODEL = LanguageModel()
+RULE = UnsupportedLanguage(languages=("en",), settings=LanguageRule(), model=MODEL)
 
 
 def found(text: str | Manuscript, rule: UnsupportedLanguage = RULE) -> list[Finding]:
@@ -115,7 +116,7 @@ def test_a_declared_language_outside_the_policy_covers_the_whole_text() -> None:
 
 
 def test_a_policy_with_two_languages_accepts_both_and_holds_a_third() -> None:
-    rule = UnsupportedLanguage(languages=("en", "de"), settings=LanguageRule())
+    rule = UnsupportedLanguage(languages=("en", "de"), settings=LanguageRule(), model=MODEL)
     assert found("Das stimmt doch gar nicht, oder? I do not think so.", rule) == []
     assert found("Je ne sais pas quoi dire de tout cela.", rule)
 
@@ -135,6 +136,6 @@ def test_hostile_text_gives_an_answer(text: str) -> None:
 
 
 def test_the_identifier_is_the_same_for_every_order_of_languages() -> None:
-    one, other = LanguageIdentifier(("en", "fr")), LanguageIdentifier(("fr", "en"))
+    one, other = LanguageIdentifier(("en", "fr"), model=MODEL), LanguageIdentifier(("fr", "en"), model=MODEL)
     for text in ("Je ne sais pas quoi dire.", "Ich weiß nicht, was ich sagen soll.", "I do not know."):
         assert one.is_foreign(text) == other.is_foreign(text)

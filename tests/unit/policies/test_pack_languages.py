@@ -88,6 +88,16 @@ def test_overrides_that_contradict_what_they_inherit_are_refused_with_their_line
         Policy.load(pack)
 
 
+def test_an_example_may_expect_what_only_one_language_can_give(tmp_path: Path) -> None:
+    head = HEAD + '[rules.lexicon.languages.de]\nevasion = "block"\n'
+    examples = '[[must_catch]]\nname = "de"\ntext = "Bl1mey."\nlanguage = "de"\nexpect = ["block"]\n'
+    lexicon = "term,category,verdict\nblimey,slur,review\nblimey,profanity,review\n"
+    policy = Policy.load(write_pack(tmp_path / "other", head=head, examples=examples, lexicon=lexicon))
+    screener = build_screener(policy, models=Models())
+    verdicts = [screener.screen(spoken("Bl1mey.", language=language)).verdict for language in ("en", "de")]
+    assert verdicts == [Verdict.REVIEW, Verdict.BLOCK]
+
+
 def test_an_override_counts_for_the_digest(pack: Path) -> None:
     before = Policy.load(pack).digest
     file = pack / "policy.toml"

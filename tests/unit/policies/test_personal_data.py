@@ -243,3 +243,11 @@ def test_hostile_text_costs_linear_time(text: str) -> None:
             assert 0 <= datum.start < datum.end <= len(small)
     read_numbers(View(ORIGINAL, small, range(len(small))))
     assert time.perf_counter() - started < 3.0
+
+
+def test_twenty_thousand_addresses_are_found_in_linear_time() -> None:
+    manuscript = spoken("a@b.com " * 20_000)
+    views = build_views(manuscript)
+    started = time.perf_counter()
+    assert len(RULE.check(manuscript, views)) == 20_000
+    assert time.perf_counter() - started < 10.0

@@ -118,8 +118,10 @@ class Subject:
 
     def worthiness(self, texts: Sequence[str]) -> Floats | None:
         """Return how check-worthy each text is, 0..1; None where the policy has no model for it."""
-        del texts
-        return None
+        head = self._models.check_worthiness
+        if head is None:
+            return None
+        return np.asarray(head.scores(self.encode(texts).astype(np.float32)), dtype=np.float64)
 
     def only(self, *rules: str) -> Screener:
         """Return a screener with some of the rules, for a rival that is a part of ours."""

@@ -44,6 +44,7 @@ from bench.store import Store
 from policies.adapters.detoxify import CLASSES
 from policies.assemble import Models
 from policies.policy import DEFAULT_PACK, Policy
+from policies.rules.stance import LABELS
 from tests.claim_samples import WordEncoder
 
 LABELS = np.array([True, True, False, True, False, False])
@@ -63,12 +64,31 @@ class RudeWords:
                 for t in texts]  # fmt: skip
 
 
+class Unrelated:
+    """A stance model to which no passage speaks of its claim."""
+
+    models = (("unrelated", "sha256:" + "1" * 64),)
+
+    def stances(self, passages):
+        return [{label: float(label == "unrelated") for label in LABELS} for _ in passages]
+
+
+class Worthy:
+    """A check-worthiness model that likes the first dimension."""
+
+    model = ("worthy", "sha256:" + "2" * 64)
+
+    def scores(self, vectors):
+        return vectors[:, 0]
+
+
 @pytest.fixture(scope="module")
 def subject() -> Subject:
     policy = Policy.load(DEFAULT_PACK)
     off = {name: None for name in type(policy.rules).model_fields if name not in STANDING}
     policy = replace(policy, rules=policy.rules.model_copy(update=off), category_guidance=(), not_evaluated=())
-    return Subject(policy=policy, models=Models(toxicity=RudeWords(), encoder=WordEncoder()))
+    models = Models(toxicity=RudeWords(), encoder=WordEncoder(), stance=Unrelated(), check_worthiness=Worthy())
+    return Subject(policy=policy, models=models)
 
 
 @pytest.fixture

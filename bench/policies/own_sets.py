@@ -124,6 +124,11 @@ def passages() -> list[Passage]:
     return found
 
 
+def bare_claims() -> list[str]:
+    """Return each claim as one plain sentence, as late rebuttals begin."""
+    return [claim["late"][0] for base in ("seed", "imported") for claim in _table(f"stance-{base}.toml")["claim"]]
+
+
 def imported_file() -> Path:
     """Return the file with the ClaimReview records of another publisher."""
     return SETS / "imported.json"

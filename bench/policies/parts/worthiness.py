@@ -13,15 +13,19 @@ from bench.proportion import Share
 
 TALK = ("podcast housekeeping", "opinion and small talk", "dialogue between hosts", "instructions and notices",
         "children's and story")  # fmt: skip
+FACTS = ("economy", "disease, vaccines and medicine", "elections", "climate and energy disputes")
 UNVERIFIED = "unverified_claim"
 
 
 def measure(bench: Bench) -> list[Grid]:
-    """Rank claims against talk, and count what happens to claims that the default base does not hold."""
-    claims = bench.pick([one for one in own_sets.passages() if one.kind in SPOKEN_FOR])
-    talk = bench.pick([one for one in own_sets.neutral() if one.topic in TALK])
-    texts = [one.text for one in claims] + [one.text for one in talk]
-    labels = np.array([True] * len(claims) + [False] * len(talk))
+    """Rank facts against talk, and count what happens to claims that the default base does not hold.
+
+    Single sentences of about the same length, because the head reads single sentences and length must tell nothing.
+    """
+    facts = bench.pick([*own_sets.bare_claims(), *(one.text for one in own_sets.neutral() if one.topic in FACTS)])
+    talk = bench.pick([one.text for one in own_sets.neutral() if one.topic in TALK])
+    texts = facts + talk
+    labels = np.array([True] * len(facts) + [False] * len(talk))
     systems: list[tuple[str, Floats]] = [("longer is more worthy", np.array([float(len(text)) for text in texts]))]
     scores = bench.subject.worthiness(texts)
     if scores is not None:
@@ -31,7 +35,10 @@ def measure(bench: Bench) -> list[Grid]:
         (name, str(resampled(average_precision, labels, values)), str(resampled(roc_auc, labels, values)))
         for name, values in systems
     ]
-    note = f"{len(claims)} assertions of checkable claims against {len(talk)} sentences of greeting, opinion, story."
+    note = (
+        f"{len(facts)} claims and reported facts against {len(talk)} sentences of greeting, opinion, dialogue, "
+        "instruction and story. Length by itself shows what the choice of sentences gives away."
+    )
     return [Grid("Check-worthiness", ("system", "AP", "AUC"), rows, note), _unknown(bench)]
 
 

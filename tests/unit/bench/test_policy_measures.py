@@ -44,7 +44,7 @@ from bench.store import Store
 from policies.adapters.detoxify import CLASSES
 from policies.assemble import Models
 from policies.policy import DEFAULT_PACK, Policy
-from policies.rules.stance import LABELS
+from policies.rules.stance import LABELS as STANCES
 from tests.claim_samples import WordEncoder
 
 LABELS = np.array([True, True, False, True, False, False])
@@ -70,7 +70,7 @@ class Unrelated:
     models = (("unrelated", "sha256:" + "1" * 64),)
 
     def stances(self, passages):
-        return [{label: float(label == "unrelated") for label in LABELS} for _ in passages]
+        return [{label: float(label == "unrelated") for label in STANCES} for _ in passages]
 
 
 class Worthy:

@@ -59,12 +59,22 @@ def _ranking(bench: Bench, pyplot: Any) -> Any:
         some = [(key[1], np.array(value[0]), np.array(value[1])) for key, value in curves if key[0] == test]
         for (name, labels, scores), colour in zip(some, COLOURS, strict=False):
             order = np.argsort(-scores, kind="stable")
-            hits = np.cumsum(labels[order])
-            chosen = np.arange(1, len(labels) + 1)
+            last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # one point for equal scores
+            hits = np.cumsum(labels[order])[last]
+            chosen = last + 1
             area = average_precision(labels, scores)
-            row[0].plot(hits / hits[-1], hits / chosen, color=colour, linewidth=1, label=f"{name[:44]} ({area:.2f})")
+            row[0].plot(
+                hits / max(1, hits[-1]), hits / chosen, color=colour, linewidth=1, label=f"{name[:44]} ({area:.2f})"
+            )
             false = (chosen - hits) / max(1, len(labels) - hits[-1])
-            row[1].plot(false, hits / hits[-1], color=colour, linewidth=1, label=f"{roc_auc(labels, scores):.2f}")
+            found = hits / max(1, hits[-1])
+            row[1].plot(
+                np.append(0, false),
+                np.append(0, found),
+                color=colour,
+                linewidth=1,
+                label=f"{roc_auc(labels, scores):.2f}",
+            )
         row[0].set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title=test)
         row[1].set(xlim=(0, 1), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate", title=test)
         row[0].legend(frameon=False, fontsize=6, loc="lower left")

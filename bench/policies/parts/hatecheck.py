@@ -33,6 +33,7 @@ def measure(bench: Bench) -> list[Grid]:
     for rival in bench.rivals:
         values = rival.score([one.text for one in cases])
         rows.append(_system(rival.name, labels, values >= 0.5, values))
+        bench.store.put(("curve", "HateCheck", rival.name), [labels.tolist(), values.tolist()])
     note = (
         "Shares that are right, with Wilson intervals in per cent. Published: Perspective 76.6 % (hateful 89.5, "
         "non-hateful 48.2; Röttger et al. 2021)."

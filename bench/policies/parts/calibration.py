@@ -45,8 +45,8 @@ def measure(bench: Bench) -> list[Grid]:
         )
     note = (
         "Posts of SemEval-2021's test split with typed votes. The label is the share of raters; AUC and AUPRC take "
-        "their majority. Nearly all of these posts were chosen "
-        "for being toxic, so `toxicity` is tested without harmless ones. `Brier` is the mean squared error, `constant` that of always saying the mean share."
+        "their majority. Nearly all of these posts were chosen for being toxic, so `toxicity` is tested without "
+        "harmless ones. `Brier` is the mean squared error, `constant` that of always saying the mean share."
     )
     columns = ("class", "ECE", "Brier", "constant", "AUC", "AUPRC", "majority")
     return [Grid("Calibration of the toxicity classes", columns, rows, note)]

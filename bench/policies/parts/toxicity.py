@@ -46,7 +46,10 @@ def _wikipedia(bench: Bench) -> Grid:
             bench.keep("wikipedia.auc_swapped", areas[1])
             bench.keep("wikipedia.drop", drop)
         bench.store.put(("curve", "wikipedia", rival.name), [labels.tolist(), plain.tolist()])
-    note = f"n = {len(pairs)} comments, {int(labels.sum())} toxic; the drop is paired. alt-profanity-check may have been trained on them."
+    note = (
+        f"n = {len(pairs)} comments, {int(labels.sum())} toxic; the drop is paired. alt-profanity-check may have been "
+        "trained on them."
+    )
     columns = ("system", "AUC", "AUC, identities swapped", "drop")
     return Grid("Wikipedia comments, plain and with swapped identity terms", columns, rows, note)
 

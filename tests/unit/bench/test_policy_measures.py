@@ -86,7 +86,9 @@ class Worthy:
 def subject() -> Subject:
     policy = Policy.load(DEFAULT_PACK)
     off = {name: None for name in type(policy.rules).model_fields if name not in STANDING}
-    policy = replace(policy, rules=policy.rules.model_copy(update=off), category_guidance=(), not_evaluated=())
+    rules = policy.rules.model_copy(update=off)
+    # What speaks of the rules that are off would contradict them.
+    policy = replace(policy, rules=rules, category_guidance=(), not_evaluated=(), examples=())
     models = Models(toxicity=RudeWords(), encoder=WordEncoder(), stance=Unrelated(), check_worthiness=Worthy())
     return Subject(policy=policy, models=models)
 

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -42,10 +42,10 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-setup-bench: $(VENV)/.ready-bench ## the same with what the watermark benchmark needs (a C compiler among it)
+setup-bench: $(VENV)/.ready-bench ## the same with what the benchmarks of watermarks and policies need (a C compiler among it)
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev requirements/peers.txt
-	@echo "[setup] installing the measures, attacks and peers of the watermark benchmark"
+	@echo "[setup] installing the measures, attacks and peers of the benchmarks"
 	@$(PIP) --editable '.[bench]'
 	@$(PIP) --no-deps --requirement requirements/peers.txt
 	@touch $@
@@ -76,6 +76,9 @@ recordings: setup ## fetch real speech and music from Debian packages into var/r
 
 bench-watermark: setup-bench ## attack our marks and their peers side by side (an hour; ARGS="--quick" for minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark $(ARGS)
+
+bench-policies: setup-bench ## judge unseen sets by the policy in force (ARGS="--quick" for a minute); DATA=/path/to/moderation for public ones
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.policies $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 train-audioseal: setup ## train our AudioSeal weights (an hour; resumes where it stopped); SENTENCES=/path/to/claims.jsonl DEVICE=cpu
 	@$(BIN)/python -m synth.training.train --out var/training/audioseal --device $(DEVICE) $(if $(SENTENCES),--sentences "$(SENTENCES)")

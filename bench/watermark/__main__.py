@@ -13,10 +13,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before PyTorch and numpy are lo
 import torch
 from rich.console import Console
 
+from bench.store import Store
 from bench.watermark import cost, falsealarms, identification, localisation, null, quality, robustness
 from bench.watermark.bench import QUICK_SIZE, Bench, Size
 from bench.watermark.report import write
-from bench.watermark.store import Store
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "quality": quality.measure,

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import synth
+from bench.store import Key, Store
 from bench.watermark.attack import Attack, Goal, Material, Samples
 from bench.watermark.attacks import QUICK, all_attacks
 from bench.watermark.sources import KINDS, Programme, material, programmes
-from bench.watermark.store import Key, Store
 from bench.watermark.systems.ours import AudioSeal, Haystack, Keyed
 from bench.watermark.systems.port import System
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.proportion import Share, mean
 from bench.watermark.bench import Bench
 from bench.watermark.null import gathered
-from bench.watermark.proportion import Share, mean
 from bench.watermark.sources import KINDS
 from bench.watermark.tables.quality import quality
 from bench.watermark.tables.robustness import KEYED, SEAL, outcomes, suite

@@ -7,27 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import time
 from pathlib import Path
 
 import numpy as np
 
+from bench.memory import forget_peak, peak
 from bench.watermark.attack import RATE, Samples
-
-
-def peak() -> float:
-    """Return the highest resident memory of this process so far, in MB (Linux).
-
-    Not `getrusage`: its maximum is inherited from the process that started this one.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-
-
-def forget_peak() -> None:
-    """Let `peak` count from here: loading and warming up are not what is measured (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def long_programme(source: Path, seconds: float) -> Samples:

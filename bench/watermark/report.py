@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.table import Table
-
 from bench.conditions import conditions
+from bench.grid import Grid
 from bench.watermark.bench import Bench
 from bench.watermark.plots import draw
-from bench.watermark.tables import Grid
 from bench.watermark.tables.cost import cost_tables
 from bench.watermark.tables.identity import identification_tables, null_table
 from bench.watermark.tables.places import localisation_table
@@ -38,29 +36,9 @@ def write(bench: Bench, *, images: Path) -> None:
     bench.console.print(said, style="dim")
     for make in TABLES:
         for grid in make(bench):
-            bench.console.print(_rich(grid))
-            lines += [*_markdown(grid), ""]
+            bench.console.print(grid.to_terminal())
+            lines += [*grid.to_markdown(), ""]
     target = bench.store.path.with_suffix(".md")
     target.write_text("\n".join(lines), encoding="utf-8")
     drawn = draw(bench, images)
     bench.console.print(f"Markdown: {target}; plots: {', '.join(str(path) for path in drawn) or 'none'}")
-
-
-def _markdown(grid: Grid) -> list[str]:
-    return [
-        f"**{grid.title}**",
-        *(["", grid.note] if grid.note else []),
-        "",
-        "| " + " | ".join(grid.columns) + " |",
-        "|" + "---|" * len(grid.columns),
-        *("| " + " | ".join(row) + " |" for row in grid.rows),
-    ]
-
-
-def _rich(grid: Grid) -> Table:
-    table = Table(title=grid.title, caption=grid.note or None, title_justify="left", caption_justify="left")
-    for number, column in enumerate(grid.columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    for row in grid.rows:
-        table.add_row(*row)
-    return table

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.grid import Grid, number
 from bench.watermark.bench import Bench
-from bench.watermark.tables import Grid, number
 
 
 def cost_tables(bench: Bench) -> list[Grid]:

@@ -6,11 +6,11 @@ import math
 from collections import defaultdict
 from typing import Any
 
+from bench.grid import Grid, number
+from bench.proportion import Share
 from bench.watermark.bench import Bench
 from bench.watermark.identification import CONDITIONS, cells
 from bench.watermark.null import KEYS, OTHERS, POWERS, gathered
-from bench.watermark.proportion import Share
-from bench.watermark.tables import Grid, number
 
 MARKS_ON_THE_TAIL = (1.0, 2.0, 3.0, 4.0, 4.5, 5.0, 5.5)  # z
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from bench.grid import Grid, number
+from bench.proportion import mean
 from bench.watermark.bench import Bench
-from bench.watermark.proportion import mean
-from bench.watermark.tables import Grid, number
 
 
 def quality(bench: Bench) -> dict[tuple[str, str], list[dict[str, Any]]]:

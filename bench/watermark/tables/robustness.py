@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.grid import Grid, number
+from bench.proportion import Share, mean
 from bench.watermark.attack import Attack, Goal, Severity
 from bench.watermark.attacks import all_attacks
 from bench.watermark.bench import Bench
-from bench.watermark.proportion import Share, mean
 from bench.watermark.sources import KINDS
 from bench.watermark.systems.ours import AudioSeal, Keyed
-from bench.watermark.tables import Grid, number
 
 SEAL, KEYED = AudioSeal.name, Keyed.name
 Outcomes = list[dict[str, Any]]

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from bench.proportion import Share
+from bench.store import Store
 from bench.watermark.attack import RATE
-from bench.watermark.proportion import Share
-from bench.watermark.store import Store
 from bench.watermark.systems.spread import SpreadSpectrum
 from tests.unit.bench.test_attacks import speech
 
@@ -67,6 +67,6 @@ def test_marked_silence_stays_silent() -> None:
 
 def test_peak_memory_is_that_of_the_probe_and_not_of_what_started_it() -> None:
     ballast = np.ones(400 * 2**20, np.uint8)  # `getrusage` in the child would count it
-    command = [sys.executable, "-c", "from bench.watermark.probe import peak; print(peak())"]
+    command = [sys.executable, "-c", "from bench.memory import peak; print(peak())"]
     seen = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert 10 < seen < 300 < len(ballast) / 2**20

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -66,7 +66,11 @@ def token_rows(tokenizer: object, passages: Sequence[Passage]) -> list[tuple[lis
     """Return (token ids, type ids) for each passage; of long context the part next to the sentence is kept."""
     if not passages:
         return []
-    encode = lambda texts: tokenizer(list(texts), add_special_tokens=False)["input_ids"]  # type: ignore[operator] # noqa: E731
+
+    def encode(texts: Iterable[str]) -> list[list[int]]:
+        ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]  # type: ignore[operator]
+        return ids
+
     rows = []
     for claim, sentence, before, after in zip(
         encode(passage.claim for passage in passages),

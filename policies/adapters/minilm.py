@@ -20,7 +20,8 @@ class MiniLmEncoder:
     """Encodes sentences; one instance may be shared, calls are serialised because the tokenizer keeps state."""
 
     def __init__(self, *, packaged: PackagedEncoder) -> None:
-        self._encoder = packaged.encoder().to(best_arithmetic())
+        self._encoder = packaged.encoder()
+        torch.nn.Module.to(self._encoder, dtype=best_arithmetic())  # the model's own `to` is typed wrongly
         self._tokenizer = packaged.tokenizer()
         self._lock = Lock()
         self.model = (MODEL_ID, packaged.digest)

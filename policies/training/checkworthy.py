@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from policies.adapters.minilm import MiniLmEncoder
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
-from policies.training.card import area
+from policies.training.exam import area
 from policies.training.stance_examples import Templates, fill, held_out, read_claims, read_templates
 
 SEED = 20261125

@@ -44,8 +44,8 @@ class Rows:
 
     def batches(self, generator: random.Random | None) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Yield (ids, types, mask, labels) with rows of similar length together."""
-        noise = (lambda: generator.random() * 8) if generator else (lambda: 0.0)
-        order = sorted(range(len(self.rows)), key=lambda index: len(self.rows[index][0]) + noise())
+        noise = [generator.random() * 8 if generator else 0.0 for _ in self.rows]
+        order = sorted(range(len(self.rows)), key=lambda index: len(self.rows[index][0]) + noise[index])
         groups = [order[at : at + SIZE] for at in range(0, len(order), SIZE)]
         if generator:
             generator.shuffle(groups)

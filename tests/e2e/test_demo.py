@@ -96,7 +96,7 @@ def test_every_model_in_use_is_the_pinned_one(result: dict[str, Any], home: Path
     done = assay(home, "models", "list", "--json")
     assert done.returncode == Exit.DONE, done.stdout
     rows = json.loads(done.stdout)["in_use"]
-    assert {row["name"].split()[0] for row in rows} == {"voice", "watermark", "screening"}
+    assert {row["name"].split()[0] for row in rows} == {"voice", "watermark", "screening", "listening"}
     assert all(row["version"] and not row["problem"] for row in rows)
 
 

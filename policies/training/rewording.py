@@ -191,6 +191,84 @@ def reword(claim: str, generator: random.Random) -> str:
     return " ".join(words)
 
 
+_RELATION = re.compile(
+    r"^(.{3,60}?) (causes?|cures?|prevents?|kills?|harms?|contains?|protects? against) (.{3,60})$", re.I
+)
+_SAID = {  # other ways to say that one thing does something to another; {s} and {o} are subject and object
+    "cause": (
+        "{s} is what causes {o}",
+        "{o} comes from {s}",
+        "it is {s} that brings you {o}",
+        "{s} is behind {o}",
+        "you get {o} from {s}",
+        "{s}, and nothing else, is the reason for {o}",
+        "the real reason for {o} is {s}",
+        "{s} gives you {o}",
+        "without {s} there would be no {o}",
+        "{s} is to blame for {o}",
+    ),
+    "cure": (
+        "{s} gets rid of {o}",
+        "{o} goes away with {s}",
+        "if you have {o}, take {s}",
+        "{s} is all you need against {o}",
+        "{s} beats {o}, and it beats it fast",
+        "{o} can be healed with {s}",
+        "thanks to {s} you will be free of {o}",
+    ),
+    "prevent": (
+        "with {s} you will not get {o}",
+        "{s} keeps {o} away",
+        "whoever has {s} never gets {o}",
+        "{s} is a shield against {o}",
+        "{o} has no chance against {s}",
+    ),
+    "kill": ("{o} dies from {s}", "{s} is deadly for {o}", "{s} wipes {o} out", "{s} is killing {o}"),
+    "harm": ("{s} is bad for {o}", "{s} is dangerous for {o}", "{o} suffers from {s}", "{s} does damage to {o}"),
+    "contain": ("there is {o} in {s}", "{s} has {o} inside", "they put {o} into {s}", "{s} is full of {o}"),
+}
+_SAID_NOT = {
+    "cause": (
+        "{s} has nothing to do with {o}",
+        "{o} does not come from {s}",
+        "there is no link between {s} and {o}",
+        "nobody ever got {o} from {s}",
+        "{o} is as common with {s} as without it",
+        "{s} is harmless in this respect, and {o} has other causes",
+        "{o} has other causes",
+        "those with {s} had no more {o} than those without",
+    ),
+    "cure": (
+        "{s} does nothing against {o}",
+        "{s} is useless against {o}",
+        "{s} did no better against {o} than a sugar pill",
+        "no amount of {s} will get rid of {o}",
+        "whoever trusts in {s} against {o} loses time",
+        "{s} leaves {o} as it was",
+    ),
+    "prevent": (
+        "{s} does not keep {o} away",
+        "you can have {s} and still get {o}",
+        "{s} is no protection against {o}",
+        "with {s} people got {o} just as often",
+    ),
+    "kill": ("{s} does no harm to {o}", "{o} survives {s} without a scratch", "not one death of {o} is due to {s}"),
+    "harm": ("{s} is safe for {o}", "{o} has nothing to fear from {s}", "{s} does no damage to {o}"),
+    "contain": ("there is no {o} in {s}", "{s} is free of {o}", "nobody put {o} into {s}"),
+}
+
+
+def say_otherwise(claim: str, generator: random.Random, *, denied: bool) -> str | None:
+    """Return a claim of the form "A causes B" in another construction, or its denial; None for other claims."""
+    found = _RELATION.match(claim)
+    if found is None or " not" in claim or "n't" in claim:
+        return None
+    verb = found.group(2).lower().split()[0]
+    verb = "prevent" if verb.startswith("protect") else verb.removesuffix("s")
+    said = generator.choice((_SAID_NOT if denied else _SAID)[verb])
+    return said.format(s=found.group(1), o=found.group(3))
+
+
 _SPACE = re.compile(r"\s+")
 
 

@@ -27,7 +27,14 @@ from transformers import BertForSequenceClassification
 from policies.adapters.entailment import EntailmentModel, packed, padded, token_rows, unpacked
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
 from policies.rules.stance import LABELS, Passage
-from policies.training.stance_examples import Pair, inference_pairs, read_claims, read_templates, template_pairs
+from policies.training.stance_examples import (
+    Pair,
+    hoax_claims,
+    inference_pairs,
+    read_claims,
+    read_templates,
+    template_pairs,
+)
 
 FROZEN_LAYERS = 2  # of six
 SIZE = 48  # passages a step
@@ -241,7 +248,7 @@ def main() -> None:
     generator = random.Random(SEED)  # noqa: S311 - reproducible sampling, not a secret
 
     templates = read_templates(Path(__file__).parent, generator)
-    claims = read_claims(arguments.data, arguments.knowledge)
+    claims = [*read_claims(arguments.data, arguments.knowledge), *hoax_claims(Path(__file__).parent)]
     pairs = [*template_pairs(claims, templates, generator), *inference_pairs(arguments.data, generator)]
     training = [pair for pair in pairs if not (pair.claim_held_out or pair.template_held_out)]
     print(f"{len(pairs)} pairs, {len(training)} of them for training", flush=True)

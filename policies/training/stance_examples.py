@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from policies.training.rewording import as_clause, deny, reword
+from policies.training.rewording import as_clause, deny, reword, say_otherwise
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBER = re.compile(r"\d[\d,.]*")
@@ -112,6 +112,17 @@ def read_claims(data: Path, knowledge: Sequence[Path]) -> list[Claim]:
     return claims
 
 
+def hoax_claims(folder: Path) -> list[Claim]:
+    """Return claims that something never was: a claim made of rejecting words, whose debunk affirms."""
+    document = tomllib.loads((folder / "stance.toml").read_text(encoding="utf-8"))["hoax"]
+    claims = []
+    for subject in document["subjects"]:
+        wordings = tuple(text.format(s=subject) for text in document["claims"])
+        corrections = tuple(text.format(s=subject) for text in document["corrections"])
+        claims.append(Claim(wordings, "hoax", corrections, 16, held_out(subject, _HELD_CLAIMS)))
+    return claims
+
+
 def template_pairs(claims: Sequence[Claim], templates: Templates, generator: random.Random) -> Iterator[Pair]:
     """Yield `draws` pairs for each claim; the other claims of its group give what is near but unrelated."""
     groups: dict[tuple[str, bool], list[Claim]] = defaultdict(list)
@@ -157,6 +168,9 @@ def _pair(claim: Claim, other: Claim, label: str, templates: Templates, generato
     if generator.random() < 0.5:
         spoken = reword(spoken, generator)
     denied = deny(spoken, generator)
+    if generator.random() < 0.5:
+        denied = say_otherwise(spoken, generator, denied=True) or denied
+        spoken = say_otherwise(spoken, generator, denied=False) or spoken
     if subject.corrections and (denied is None or generator.random() < 0.7):
         denied = generator.choice(subject.corrections)
     if denied and label != "unrelated" and not subject.corrections and generator.random() < 0.12:

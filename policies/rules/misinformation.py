@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ from policies.errors import ScreeningError
 from policies.knowledge import KnowledgeBase
 from policies.rule_settings import MisinformationRule
 from policies.rules.claim_matching import (
-    NEIGHBOURS,
     ClaimIndex,
     Match,
     SentenceEncoder,
@@ -43,6 +43,14 @@ from policies.views import Views
 CONTEXT = 2  # sentences on each side that the entailment model reads
 # About a minute of the entailment model on one core. A script that speaks of this many claims is no episode.
 MAX_PASSAGES = 6000
+
+
+class Rebuttal(StrEnum):
+    """Where else a script rejects a claim that one of its sentences speaks of."""
+
+    NONE = "none"  # nowhere
+    NEAR = "near"  # in the sentences that are heard next to it
+    FAR = "far"  # only further away
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +99,20 @@ class Misinformation:
             self._index, sentences, texts, floor=self._settings.related, strong=self._settings.strong
         )
         judged = self._judge(matches, sentences, texts)
-        debunked: dict[str, list[int]] = {}
+        debunked: dict[str, set[int]] = {}
         for item in judged:
             if item.judgement.stance is Stance.DEBUNK:
-                debunked.setdefault(item.match.record.id, []).append(item.match.sentence)
+                debunked.setdefault(item.match.record.id, set()).add(item.match.sentence)
         findings = [
             finding
             for item in judged
-            if (finding := self._finding(item, sentences, debunked.get(item.match.record.id, []))) is not None
+            if (finding := self._finding(item, sentences, _rebuttal(item, sentences, debunked))) is not None
         ]
         known = {
             item.match.sentence
             for item in judged
             if item.match.reach >= self._settings.candidate or item.judgement.stance is Stance.DEBUNK
-        } | {item.match.sentence for item in judged if self._verdict(item, []) is not None}
+        } | {item.match.sentence for item in judged if self._verdict(item, Rebuttal.NONE) is not None}
         return findings + self._unverified(sentences, texts, vectors, known=known)
 
     def _judge(self, matches: Sequence[Match], sentences: Sequence[Sentence], texts: Sequence[str]) -> list[_Judged]:
@@ -128,7 +136,13 @@ class Misinformation:
                 margin=match.margin,
                 answered=match.answered,
             )
-            judgement = weigh(cues, probabilities, certain=self._settings.certain, margin=match.margin)
+            judgement = weigh(
+                cues,
+                probabilities,
+                certain=self._settings.certain,
+                margin=match.margin,
+                strong=match.similarity >= self._settings.strong,
+            )
             if judgement is None:
                 continue
             item = _Judged(match, judgement, match.reach * (1.0 - 0.5 * probabilities["unrelated"]))
@@ -136,8 +150,8 @@ class Misinformation:
                 best[match.sentence] = item
         return [best[at] for at in sorted(best)]
 
-    def _finding(self, item: _Judged, sentences: Sequence[Sentence], debunked: Sequence[int]) -> Finding | None:
-        verdict = self._verdict(item, debunked)
+    def _finding(self, item: _Judged, sentences: Sequence[Sentence], rebuttal: Rebuttal) -> Finding | None:
+        verdict = self._verdict(item, rebuttal)
         if verdict is None:
             return None
         match, record = item.match, item.match.record
@@ -160,7 +174,7 @@ class Misinformation:
             score=evidence.similarity,
             threshold=self._threshold(match.similarity),
             stance=str(item.judgement.stance),
-            explanation=self._explanation(item, debunked),
+            explanation=self._explanation(item, rebuttal),
             evidence=(evidence,),
         )
 
@@ -170,7 +184,7 @@ class Misinformation:
         reached = [limit for limit in (settings.candidate, settings.strong) if similarity >= limit]
         return max(reached, default=settings.related)
 
-    def _explanation(self, item: _Judged, debunked: Sequence[int]) -> str:
+    def _explanation(self, item: _Judged, rebuttal: Rebuttal) -> str:
         record = item.match.record
         text = (
             f"The sentence matches a claim rated {record.reviewRating.alternateName!r} by {record.author.name} "
@@ -180,18 +194,18 @@ class Misinformation:
             text += " Its figures are others than those of the claim."
         if not record.is_current(self._day()):
             text += " The review is outside its time of validity."
-        if item.judgement.stance is not Stance.DEBUNK and debunked:
-            where = "near it" if _is_near(item.match.sentence, debunked) else "far from it"
-            text += f" The script rejects the claim elsewhere, {where}."
+        if item.judgement.stance is not Stance.DEBUNK and rebuttal is not Rebuttal.NONE:
+            where = "next to it" if rebuttal is Rebuttal.NEAR else "far from it, and a listener may hear only this part"
+            text += f" The script rejects the claim {where}."
         return text
 
     def _day(self) -> date:
         return self._today or datetime.now(UTC).date()
 
-    def _verdict(self, item: _Judged, debunked: Sequence[int]) -> Verdict | None:
+    def _verdict(self, item: _Judged, rebuttal: Rebuttal) -> Verdict | None:
         """Follow the matrix of knowledge and stance; None means that there is nothing to tell.
 
-        `debunked` are the sentences of the script that reject the claim.
+        `rebuttal` says where else the script rejects the claim.
         """
         match, judgement, record = item.match, item.judgement, item.match.record
         stance = judgement.stance
@@ -201,19 +215,18 @@ class Misinformation:
                 return Verdict.REVIEW
             corrected = stance is Stance.DEBUNK and judgement.clear and match.reach >= self._settings.candidate
             return Verdict.ALLOW if corrected and not record.is_true else None
-        if stance is Stance.UNSURE:
-            return None if record.is_true else Verdict.REVIEW
         if record.is_true:
-            return Verdict.REVIEW if stance is Stance.DEBUNK and judgement.clear and not match.corrects else None
+            denied = stance is Stance.DEBUNK and judgement.clear and not match.corrects
+            return Verdict.REVIEW if denied else None
         if stance is Stance.DEBUNK:
             return Verdict.ALLOW if judgement.clear else Verdict.REVIEW
         if not record.is_false or not record.is_current(self._day()):
             return Verdict.REVIEW
-        if stance in (Stance.ATTRIBUTE, Stance.QUESTION):
-            # A listener may hear only a part: a rebuttal far away does not answer for this sentence.
-            return Verdict.ALLOW if _is_near(match.sentence, debunked) else Verdict.REVIEW
-        strong = match.similarity >= self._settings.strong and judgement.clear and not match.other_numbers
-        return Verdict.BLOCK if strong and not debunked and record.harm == "high" else Verdict.REVIEW
+        asserted = stance is Stance.ASSERT and judgement.clear
+        if not asserted and rebuttal is Rebuttal.NEAR:
+            return Verdict.ALLOW  # it introduces the rebuttal: a rumour, a question, what the claim is about
+        strong = asserted and match.similarity >= self._settings.strong and not match.other_numbers
+        return Verdict.BLOCK if strong and rebuttal is Rebuttal.NONE and record.harm == "high" else Verdict.REVIEW
 
     def _unverified(
         self,
@@ -250,8 +263,11 @@ class Misinformation:
         ]
 
 
-def _is_near(sentence: int, others: Sequence[int]) -> bool:
-    return any(abs(sentence - other) <= 2 * NEIGHBOURS for other in others)
+def _rebuttal(item: _Judged, sentences: Sequence[Sentence], debunked: Mapping[str, set[int]]) -> Rebuttal:
+    """Say where the script rejects the claim of `item`; a rebuttal far away may not be heard by the same listener."""
+    rejected = debunked.get(item.match.record.id, set()) - {item.match.sentence}
+    heard = {*preceding(sentences, item.match.sentence), *following(sentences, item.match.sentence)}
+    return Rebuttal.NONE if not rejected else Rebuttal.NEAR if rejected & heard else Rebuttal.FAR
 
 
 def _passage(match: Match, sentences: Sequence[Sentence], texts: Sequence[str]) -> Passage:

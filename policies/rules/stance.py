@@ -40,8 +40,11 @@ class Passage:
     after: str  # up to two sentences heard after, in order
 
 
-# The model must be this sure that a passage speaks of something else before a match is dropped.
-_ELSEWHERE = 0.5
+# The model must be this sure that a passage speaks of something else before a match is dropped: weak, strong.
+_ELSEWHERE = (0.5, 0.85)
+# A sentence that is closer to the correction by so much rejects the claim, unless the model is nearly sure it does not.
+_MUCH_CLOSER = 0.1
+_NEARLY_SURE = 0.95
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
@@ -103,20 +106,24 @@ def judge(
     return own
 
 
-def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float, margin: float) -> Judgement | None:
+def weigh(
+    cues: Judgement, probabilities: Mapping[str, float], *, certain: float, margin: float, strong: bool
+) -> Judgement | None:
     """Return the stance by cues, model and corrections together; None where the passage speaks of something else.
 
     `certain` is the least probability to act on without a person. `margin` is the one of `judge`: how much closer a
-    correction is, below -1 where the record has none. The model decides what clear cues do not; where a clear cue and a
-    certain model contradict each other, nobody knows.
+    correction is, below -1 where the record has none. `strong` says that the sentence is very close to the claim. The
+    model decides what clear cues do not; where a clear cue and a certain model contradict each other, nobody knows.
     """
     told, share = _with_corrections(probabilities, margin)
     if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
         if told == "assert" and share >= certain:
             return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
+    if margin >= _MUCH_CLOSER and probabilities["assert"] < _NEARLY_SURE:
+        return Judgement(Stance.DEBUNK, True, _CLOSER)
     if told == "unrelated":
-        return None if share >= _ELSEWHERE else Judgement(Stance.UNSURE, False, "may speak of something else")
+        return None if share >= _ELSEWHERE[strong] else Judgement(Stance.UNSURE, False, "may speak of something else")
     stance = Stance(told)
     if stance is Stance.DEBUNK:
         if cues.stance is Stance.ASSERT and cues.clear and share < certain:

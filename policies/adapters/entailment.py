@@ -1,7 +1,8 @@
 """Stance by our own entailment model: upper layers over the packaged all-MiniLM-L6-v2, claim and passage read together.
 
 The input is `[CLS] claim [SEP] sentence [SEP] before [SEP] after [SEP]`; the output one probability for each of
-`LABELS`. Weights are shipped as 8-bit rows with one scale each (absolute maximum), and used as float32.
+`LABELS`. Weights are shipped as 8-bit rows with one scale each (absolute maximum), and used in the arithmetic that this
+processor is best at.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from safetensors.torch import load
 from torch import Tensor
 from transformers import BertForSequenceClassification
 
+from policies.adapters.arithmetic import best_arithmetic, convert_classifier
 from policies.adapters.packaged_encoder import DIGESTS, MODEL_ID, PackagedEncoder
 from policies.errors import ModelUnavailableError
 from policies.rules.stance import LABELS, Passage
@@ -43,6 +45,7 @@ class EntailmentModel:
             raise ModelUnavailableError(f"{weights}: holds unknown tensors {unknown[:3]}; use weights of this version")
         self._network.load_state_dict(state | own)
         self._network.train(mode=False)
+        convert_classifier(self._network, best_arithmetic())
         self._tokenizer = packaged.tokenizer()
         self._lock = Lock()
         self.models: tuple[tuple[str, str], ...] = ((STANCE_MODEL_ID, digest), (MODEL_ID, packaged.digest))

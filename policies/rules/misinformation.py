@@ -13,7 +13,7 @@ a record is "unverified" and at most reviewed. The order of the steps:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
@@ -43,6 +43,7 @@ from policies.views import Views
 CONTEXT = 2  # sentences on each side that the entailment model reads
 # About a minute of the entailment model on one core. A script that speaks of this many claims is no episode.
 MAX_PASSAGES = 6000
+_CONFIRMS = 0.5  # least probability that what asserts a paraphrase asserts the reviewed wording as well
 
 
 class Rebuttal(StrEnum):
@@ -148,7 +149,28 @@ class Misinformation:
             item = _Judged(match, judgement, match.reach * (1.0 - 0.5 * probabilities["unrelated"]))
             if match.sentence not in best or item.relevance > best[match.sentence].relevance:
                 best[match.sentence] = item
-        return [best[at] for at in sorted(best)]
+        return self._confirmed([best[at] for at in sorted(best)], sentences, texts)
+
+    def _confirmed(
+        self, judged: Sequence[_Judged], sentences: Sequence[Sentence], texts: Sequence[str]
+    ) -> list[_Judged]:
+        """Ask again about what would be blocked for a paraphrase: it must assert the claim as it was reviewed, too."""
+        asked = {
+            item: _passage(item.match, sentences, texts, claim=item.match.record.claimReviewed)
+            for item in judged
+            if item.judgement.stance is Stance.ASSERT
+            and item.judgement.clear
+            and item.match.similarity >= self._settings.strong
+            and item.match.field != item.match.record.claimReviewed
+        }
+        unique = list(dict.fromkeys(asked.values()))
+        told = dict(zip(unique, self._stance.stances(unique), strict=True)) if unique else {}
+        return [
+            replace(item, judgement=replace(item.judgement, clear=told[asked[item]]["assert"] >= _CONFIRMS))
+            if item in asked
+            else item
+            for item in judged
+        ]
 
     def _finding(self, item: _Judged, sentences: Sequence[Sentence], rebuttal: Rebuttal) -> Finding | None:
         verdict = self._verdict(item, rebuttal)
@@ -270,10 +292,11 @@ def _rebuttal(item: _Judged, sentences: Sequence[Sentence], debunked: Mapping[st
     return Rebuttal.NONE if not rejected else Rebuttal.NEAR if rejected & heard else Rebuttal.FAR
 
 
-def _passage(match: Match, sentences: Sequence[Sentence], texts: Sequence[str]) -> Passage:
+def _passage(match: Match, sentences: Sequence[Sentence], texts: Sequence[str], *, claim: str | None = None) -> Passage:
+    """Return the sentence of `match` in its context, with `claim` or the wording that is closest to it."""
     before = [texts[near] for near in reversed(preceding(sentences, match.sentence)[:CONTEXT])]
     after = [texts[near] for near in following(sentences, match.sentence)[:CONTEXT]]
-    return Passage(match.field, texts[match.sentence], " ".join(before), " ".join(after))
+    return Passage(claim or match.field, texts[match.sentence], " ".join(before), " ".join(after))
 
 
 def _reading(views: Views, sentence: Sentence) -> str:

@@ -48,6 +48,7 @@ _NEARLY_SURE = 0.95
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
+_BOTH_WAYS = "gives cues that point both ways"
 _CLOSER = "is closer to the correction than to the claim"
 
 
@@ -95,7 +96,11 @@ def judge(
     if before and cues.LABEL.search(before[0]):
         return Judgement(Stance.DEBUNK, True, "stands under the label of a myth")
     announced = bool(before) and _announces(before[0])
-    if any(is_rebuttal(text) for text in after[:3]) or (announced and _rejects(after)):
+    # "It never happened. It was staged." goes on with a claim that is made of rejecting words.
+    continued = cues.CLAIM_WORDS if _is_denial(wordings) else None
+    if any(is_rebuttal(text) and not (continued and continued.search(text)) for text in after[:3]) or (
+        announced and _rejects(after)
+    ):
         return Judgement(Stance.DEBUNK, True, "is rebutted right after it")
     if answered and own.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
         return Judgement(Stance.DEBUNK, True, "is answered right after it")
@@ -118,7 +123,7 @@ def weigh(
     told, share = _with_corrections(probabilities, margin)
     if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
         if told == "assert" and share >= certain:
-            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
+            return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
     if margin >= _MUCH_CLOSER and probabilities["assert"] < _NEARLY_SURE:
         return Judgement(Stance.DEBUNK, True, _CLOSER)
@@ -127,7 +132,7 @@ def weigh(
     stance = Stance(told)
     if stance is Stance.DEBUNK:
         if cues.stance is Stance.ASSERT and cues.clear and share < certain:
-            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
+            return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
         return Judgement(Stance.DEBUNK, share >= certain or cues.cue == _CLOSER, "says that it is not so")
     if stance is Stance.ASSERT:
         if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
@@ -190,7 +195,11 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
             return Judgement(Stance.DEBUNK, True, "calls it false")
     if cues.COUNTERFACTUAL.search(sentence):
         return Judgement(Stance.DEBUNK, True, "supposes it only to show that it cannot be")
-    if is_negated(sentence, field) != is_negated(field, field) and not insists:
+    negated = is_negated(sentence, field)
+    if negated and not is_negated(field, field) and _is_denial(wordings) and not cues.CLAIM_WORDS.search(sentence):
+        # "Nobody walked on the Moon" states that the landing was faked, "the landing was not faked" does not.
+        return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
+    if negated != is_negated(field, field) and not insists:
         # Without corrections the margin is below -1 and says nothing.
         return Judgement(Stance.DEBUNK, margin > -0.2 or margin <= -1.0, "says the opposite of the claim")
     if margin >= 0.03 and not insists:
@@ -205,7 +214,7 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
     if cues.ATTRIBUTION.search(sentence):
         return Judgement(Stance.ATTRIBUTE, True, "says that others say so")
     if rejections > 0 or margin > -0.005:
-        return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
+        return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
     return Judgement(Stance.ASSERT, not cues.HEDGE.search(sentence), "states it as a fact")
 
 
@@ -217,6 +226,11 @@ def _asked(sentence: str) -> Judgement | None:
     if cues.WONDERING.search(sentence):
         return Judgement(Stance.QUESTION, True, "asks whether it is so")
     return None
+
+
+def _is_denial(wordings: Sequence[str]) -> bool:
+    """Say whether a claim rejects something itself: "the landing was faked"."""
+    return any(map(cues.CLAIM_WORDS.search, wordings))
 
 
 def _claim_words(sentence: str, wordings: Sequence[str]) -> int:

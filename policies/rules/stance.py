@@ -42,9 +42,12 @@ class Passage:
 
 # The model must be this sure that a passage speaks of something else before a match is dropped.
 _ELSEWHERE = 0.5
+# The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted.
+_CONTRADICTS = 0.85
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
+_MUCH_CLOSER = 0.1  # a correction this much closer than the claim is as good as a word of rejection
 _CLOSER = "is closer to the correction than to the claim"
 
 
@@ -68,6 +71,7 @@ class Judgement:
     stance: Stance
     clear: bool
     cue: str
+    read: float = 0.0  # the model's own probability of this stance, before corrections are counted in
 
 
 def judge(
@@ -111,8 +115,8 @@ def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float
     certain model contradict each other, nobody knows.
     """
     told, share = _with_corrections(probabilities, margin)
-    if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
-        if told == "assert" and share >= certain:
+    if cues.stance is Stance.DEBUNK and (cues.cue != _CLOSER or margin >= _MUCH_CLOSER):
+        if probabilities["assert"] >= _CONTRADICTS:
             return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
     if told == "unrelated":
@@ -126,7 +130,8 @@ def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float
         if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
             return cues
         clear = share >= certain and cues.stance is Stance.ASSERT and cues.clear
-        return Judgement(Stance.ASSERT, clear, cues.cue if cues.stance is Stance.ASSERT else "may state it as a fact")
+        cue = cues.cue if cues.stance is Stance.ASSERT else "may state it as a fact"
+        return Judgement(Stance.ASSERT, clear, cue, probabilities["assert"])
     if cues.stance is Stance.ASSERT:
         return Judgement(stance, False, "may say that others say so" if told == "attribute" else "may ask for it")
     return cues

@@ -91,7 +91,7 @@ class DetoxifyModel:
             arguments = loaded["config"]["arch"]["args"]
             classes = tuple(str(label) for label in loaded["config"]["dataset"]["args"]["classes"])
             architecture = str(arguments["model_name"])
-            state: dict[str, Tensor] = loaded["state_dict"]
+            state: dict[str, Tensor] = {name: tensor.float() for name, tensor in loaded["state_dict"].items()}
         except Exception as error:
             raise ModelUnavailableError(
                 f"{checkpoint}: is not a Detoxify checkpoint ({type(error).__name__})"

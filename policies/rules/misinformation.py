@@ -43,6 +43,8 @@ from policies.views import Views
 CONTEXT = 2  # sentences on each side that the entailment model reads
 # About a minute of the entailment model on one core. A script that speaks of this many claims is no episode.
 MAX_PASSAGES = 6000
+# Far from the claim corrections say little about the stance, so the model's own reading must be this sure.
+SURE_READING = 0.7
 _CONFIRMS = 0.5  # least probability that what asserts a paraphrase asserts the reviewed wording as well
 
 
@@ -233,7 +235,8 @@ class Misinformation:
         stance = judgement.stance
         if match.similarity < self._settings.candidate:
             # So far from the claim only what is certain counts, and at most as a question to a person.
-            if stance is Stance.ASSERT and judgement.clear and not record.is_true and not match.other_numbers:
+            sure = stance is Stance.ASSERT and judgement.clear and judgement.read >= SURE_READING
+            if sure and not record.is_true and not match.other_numbers:
                 return Verdict.REVIEW
             corrected = stance is Stance.DEBUNK and judgement.clear and match.reach >= self._settings.candidate
             return Verdict.ALLOW if corrected and not record.is_true else None

@@ -42,9 +42,10 @@ class Passage:
 
 # The model must be this sure that a passage speaks of something else before a match is dropped: weak, strong.
 _ELSEWHERE = (0.5, 0.85)
-# A sentence that is closer to the correction by so much rejects the claim, unless the model is nearly sure it does not.
-_MUCH_CLOSER = 0.1
-_NEARLY_SURE = 0.95
+# The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted ...
+_CONTRADICTS = 0.85
+# ... and so sure where only a correction, this much closer than the claim, rejects it.
+_NEARLY_SURE, _MUCH_CLOSER = 0.95, 0.1
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
@@ -72,6 +73,7 @@ class Judgement:
     stance: Stance
     clear: bool
     cue: str
+    read: float = 0.0  # the model's own probability of this stance, before corrections are counted in
 
 
 def judge(
@@ -122,7 +124,7 @@ def weigh(
     """
     told, share = _with_corrections(probabilities, margin)
     if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
-        if told == "assert" and share >= certain:
+        if probabilities["assert"] >= _CONTRADICTS:
             return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
     if margin >= _MUCH_CLOSER and probabilities["assert"] < _NEARLY_SURE:
@@ -138,7 +140,8 @@ def weigh(
         if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
             return cues
         clear = share >= certain and cues.stance is Stance.ASSERT and cues.clear
-        return Judgement(Stance.ASSERT, clear, cues.cue if cues.stance is Stance.ASSERT else "may state it as a fact")
+        cue = cues.cue if cues.stance is Stance.ASSERT else "may state it as a fact"
+        return Judgement(Stance.ASSERT, clear, cue, probabilities["assert"])
     if cues.stance is Stance.ASSERT:
         return Judgement(stance, False, "may say that others say so" if told == "attribute" else "may ask for it")
     return cues

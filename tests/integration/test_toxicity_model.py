@@ -79,6 +79,9 @@ def test_the_decision_names_every_model_by_digest(screener: Screener) -> None:
         "assay/checkworthiness",
         "assay/minilm-detoxify",
         "assay/minilm-stance",
+        "assay/topic-heads",
+        "misaki US English dictionary",
+        "py3langid-0.4.0",
         "sentence-transformers/all-MiniLM-L6-v2",
     }
     assert all(digest.startswith("sha256:") and len(digest) == 71 for _, digest in decision.models)

@@ -171,15 +171,21 @@ class Screener:
         if respelled is None:
             return []
         spans: dict[tuple[str, str], list[Span]] = {}
+        settled: dict[str, list[Span]] = {}  # what a rule judged with evidence on the words as written, and let pass
         for finding in known:
             if finding.verdict is not Verdict.ALLOW:
                 spans.setdefault((finding.rule, finding.category), []).append(finding.span)
+            elif finding.evidence:
+                settled.setdefault(finding.rule, []).append(finding.span)
         places = {kind: Covered(found) for kind, found in spans.items()}
+        passed = {rule: Covered(found) for rule, found in settled.items()}
         nowhere = Covered(())
         added = []
         for rule in rules:
             for finding in _checked(rule, manuscript, respelled.views):
                 if finding.verdict is Verdict.ALLOW or not respelled.replaced.touches(finding.span):
+                    continue
+                if passed.get(finding.rule, nowhere).touches(finding.span):
                     continue
                 if not places.get((finding.rule, finding.category), nowhere).touches(finding.span):
                     added.append(replace(finding, verdict=Verdict.REVIEW, view=RESPELLED))

@@ -13,9 +13,8 @@ a record is "unverified" and at most reviewed. The order of the steps:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from policies.errors import ScreeningError
 from policies.knowledge import KnowledgeBase
 from policies.rule_settings import MisinformationRule
 from policies.rules.claim_matching import (
+    NEIGHBOURS,
     ClaimIndex,
     Match,
     SentenceEncoder,
@@ -34,7 +34,7 @@ from policies.rules.claim_matching import (
     preceding,
 )
 from policies.rules.stance import Judgement, Passage, Stance, StanceModel, is_rebuttal, judge, weigh
-from policies.rules.unverified import is_unverified_claim
+from policies.rules.unverified import is_advice, is_unverified_claim
 from policies.sentences import Sentence
 from policies.text import Manuscript
 from policies.vectors import VectorCache
@@ -44,16 +44,7 @@ CONTEXT = 2  # sentences on each side that the entailment model reads
 # About a minute of the entailment model on one core. A script that speaks of this many claims is no episode.
 MAX_PASSAGES = 6000
 # Far from the claim corrections say little about the stance, so the model's own reading must be this sure.
-SURE_READING = 0.7
-_CONFIRMS = 0.5  # least probability that what asserts a paraphrase asserts the reviewed wording as well
-
-
-class Rebuttal(StrEnum):
-    """Where else a script rejects a claim that one of its sentences speaks of."""
-
-    NONE = "none"  # nowhere
-    NEAR = "near"  # in the sentences that are heard next to it
-    FAR = "far"  # only further away
+SURE_READING = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +93,18 @@ class Misinformation:
             self._index, sentences, texts, floor=self._settings.related, strong=self._settings.strong
         )
         judged = self._judge(matches, sentences, texts)
-        debunked: dict[str, set[int]] = {}
+        debunked: dict[str, list[int]] = {}
         for item in judged:
             if item.judgement.stance is Stance.DEBUNK:
-                debunked.setdefault(item.match.record.id, set()).add(item.match.sentence)
+                debunked.setdefault(item.match.record.id, []).append(item.match.sentence)
         findings = [
             finding
             for item in judged
-            if (finding := self._finding(item, sentences, _rebuttal(item, sentences, debunked))) is not None
+            if (finding := self._finding(item, sentences, debunked.get(item.match.record.id, []))) is not None
         ]
-        known = {
-            item.match.sentence
-            for item in judged
-            if item.match.reach >= self._settings.candidate or item.judgement.stance is Stance.DEBUNK
-        } | {item.match.sentence for item in judged if self._verdict(item, Rebuttal.NONE) is not None}
+        known = {item.match.sentence for item in judged if item.match.reach >= self._settings.candidate} | {
+            item.match.sentence for item in judged if self._verdict(item, []) is not None
+        }
         return findings + self._unverified(sentences, texts, vectors, known=known)
 
     def _judge(self, matches: Sequence[Match], sentences: Sequence[Sentence], texts: Sequence[str]) -> list[_Judged]:
@@ -139,43 +128,16 @@ class Misinformation:
                 margin=match.margin,
                 answered=match.answered,
             )
-            judgement = weigh(
-                cues,
-                probabilities,
-                certain=self._settings.certain,
-                margin=match.margin,
-                strong=match.similarity >= self._settings.strong,
-            )
+            judgement = weigh(cues, probabilities, certain=self._settings.certain, margin=match.margin)
             if judgement is None:
                 continue
             item = _Judged(match, judgement, match.reach * (1.0 - 0.5 * probabilities["unrelated"]))
             if match.sentence not in best or item.relevance > best[match.sentence].relevance:
                 best[match.sentence] = item
-        return self._confirmed([best[at] for at in sorted(best)], sentences, texts)
+        return [best[at] for at in sorted(best)]
 
-    def _confirmed(
-        self, judged: Sequence[_Judged], sentences: Sequence[Sentence], texts: Sequence[str]
-    ) -> list[_Judged]:
-        """Ask again about what would be blocked for a paraphrase: it must assert the claim as it was reviewed, too."""
-        asked = {
-            item: _passage(item.match, sentences, texts, claim=item.match.record.claimReviewed)
-            for item in judged
-            if item.judgement.stance is Stance.ASSERT
-            and item.judgement.clear
-            and item.match.similarity >= self._settings.strong
-            and item.match.field != item.match.record.claimReviewed
-        }
-        unique = list(dict.fromkeys(asked.values()))
-        told = dict(zip(unique, self._stance.stances(unique), strict=True)) if unique else {}
-        return [
-            replace(item, judgement=replace(item.judgement, clear=told[asked[item]]["assert"] >= _CONFIRMS))
-            if item in asked
-            else item
-            for item in judged
-        ]
-
-    def _finding(self, item: _Judged, sentences: Sequence[Sentence], rebuttal: Rebuttal) -> Finding | None:
-        verdict = self._verdict(item, rebuttal)
+    def _finding(self, item: _Judged, sentences: Sequence[Sentence], debunked: Sequence[int]) -> Finding | None:
+        verdict = self._verdict(item, debunked)
         if verdict is None:
             return None
         match, record = item.match, item.match.record
@@ -198,7 +160,7 @@ class Misinformation:
             score=evidence.similarity,
             threshold=self._threshold(match.similarity),
             stance=str(item.judgement.stance),
-            explanation=self._explanation(item, rebuttal),
+            explanation=self._explanation(item, debunked),
             evidence=(evidence,),
         )
 
@@ -208,7 +170,7 @@ class Misinformation:
         reached = [limit for limit in (settings.candidate, settings.strong) if similarity >= limit]
         return max(reached, default=settings.related)
 
-    def _explanation(self, item: _Judged, rebuttal: Rebuttal) -> str:
+    def _explanation(self, item: _Judged, debunked: Sequence[int]) -> str:
         record = item.match.record
         text = (
             f"The sentence matches a claim rated {record.reviewRating.alternateName!r} by {record.author.name} "
@@ -218,18 +180,18 @@ class Misinformation:
             text += " Its figures are others than those of the claim."
         if not record.is_current(self._day()):
             text += " The review is outside its time of validity."
-        if item.judgement.stance is not Stance.DEBUNK and rebuttal is not Rebuttal.NONE:
-            where = "next to it" if rebuttal is Rebuttal.NEAR else "far from it, and a listener may hear only this part"
-            text += f" The script rejects the claim {where}."
+        if item.judgement.stance is not Stance.DEBUNK and debunked:
+            where = "near it" if _is_near(item.match.sentence, debunked) else "far from it"
+            text += f" The script rejects the claim elsewhere, {where}."
         return text
 
     def _day(self) -> date:
         return self._today or datetime.now(UTC).date()
 
-    def _verdict(self, item: _Judged, rebuttal: Rebuttal) -> Verdict | None:
+    def _verdict(self, item: _Judged, debunked: Sequence[int]) -> Verdict | None:
         """Follow the matrix of knowledge and stance; None means that there is nothing to tell.
 
-        `rebuttal` says where else the script rejects the claim.
+        `debunked` are the sentences of the script that reject the claim.
         """
         match, judgement, record = item.match, item.judgement, item.match.record
         stance = judgement.stance
@@ -240,18 +202,19 @@ class Misinformation:
                 return Verdict.REVIEW
             corrected = stance is Stance.DEBUNK and judgement.clear and match.reach >= self._settings.candidate
             return Verdict.ALLOW if corrected and not record.is_true else None
+        if stance is Stance.UNSURE:
+            return None if record.is_true else Verdict.REVIEW
         if record.is_true:
-            denied = stance is Stance.DEBUNK and judgement.clear and not match.corrects
-            return Verdict.REVIEW if denied else None
+            return Verdict.REVIEW if stance is Stance.DEBUNK and judgement.clear and not match.corrects else None
         if stance is Stance.DEBUNK:
             return Verdict.ALLOW if judgement.clear else Verdict.REVIEW
         if not record.is_false or not record.is_current(self._day()):
             return Verdict.REVIEW
-        asserted = stance is Stance.ASSERT and judgement.clear
-        if not asserted and rebuttal is Rebuttal.NEAR:
-            return Verdict.ALLOW  # it introduces the rebuttal: a rumour, a question, what the claim is about
-        strong = asserted and match.similarity >= self._settings.strong and not match.other_numbers
-        return Verdict.BLOCK if strong and rebuttal is Rebuttal.NONE and record.harm == "high" else Verdict.REVIEW
+        if stance in (Stance.ATTRIBUTE, Stance.QUESTION):
+            # A listener may hear only a part: a rebuttal far away does not answer for this sentence.
+            return Verdict.ALLOW if _is_near(match.sentence, debunked) else Verdict.REVIEW
+        strong = match.similarity >= self._settings.strong and judgement.clear and not match.other_numbers
+        return Verdict.BLOCK if strong and not debunked and record.harm == "high" else Verdict.REVIEW
 
     def _unverified(
         self,
@@ -284,22 +247,18 @@ class Misinformation:
                 explanation="Listeners may act on this claim, and no fact-check of it is known to this policy.",
             )
             for at, score in zip(suspects, scores, strict=True)
-            if score >= self._settings.check_worthy
+            if score >= self._settings.check_worthy or is_advice(texts[at])
         ]
 
 
-def _rebuttal(item: _Judged, sentences: Sequence[Sentence], debunked: Mapping[str, set[int]]) -> Rebuttal:
-    """Say where the script rejects the claim of `item`; a rebuttal far away may not be heard by the same listener."""
-    rejected = debunked.get(item.match.record.id, set()) - {item.match.sentence}
-    heard = {*preceding(sentences, item.match.sentence), *following(sentences, item.match.sentence)}
-    return Rebuttal.NONE if not rejected else Rebuttal.NEAR if rejected & heard else Rebuttal.FAR
+def _is_near(sentence: int, others: Sequence[int]) -> bool:
+    return any(abs(sentence - other) <= 2 * NEIGHBOURS for other in others)
 
 
-def _passage(match: Match, sentences: Sequence[Sentence], texts: Sequence[str], *, claim: str | None = None) -> Passage:
-    """Return the sentence of `match` in its context, with `claim` or the wording that is closest to it."""
+def _passage(match: Match, sentences: Sequence[Sentence], texts: Sequence[str]) -> Passage:
     before = [texts[near] for near in reversed(preceding(sentences, match.sentence)[:CONTEXT])]
     after = [texts[near] for near in following(sentences, match.sentence)[:CONTEXT]]
-    return Passage(claim or match.field, texts[match.sentence], " ".join(before), " ".join(after))
+    return Passage(match.field, texts[match.sentence], " ".join(before), " ".join(after))
 
 
 def _reading(views: Views, sentence: Sentence) -> str:

@@ -29,7 +29,7 @@ _IDLE = re.compile(
 )
 _CLAUSE = re.compile(
     r"[,;:—–]|\b(?:because|but|while|whereas|although|though|so that|which is why|and that is why|"
-    r"even though|since|yet|what|which)\b|(?:, | )and (?=\w+ \w+ )",
+    r"even though|since|yet)\b|(?:, | )and (?=\w+ \w+ )",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]{4,}")

@@ -40,16 +40,14 @@ class Passage:
     after: str  # up to two sentences heard after, in order
 
 
-# The model must be this sure that a passage speaks of something else before a match is dropped: weak, strong.
-_ELSEWHERE = (0.5, 0.85)
-# The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted ...
+# The model must be this sure that a passage speaks of something else before a match is dropped.
+_ELSEWHERE = 0.5
+# The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted.
 _CONTRADICTS = 0.85
-# ... and so sure where only a correction, this much closer than the claim, rejects it.
-_NEARLY_SURE, _MUCH_CLOSER = 0.95, 0.1
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
-_BOTH_WAYS = "gives cues that point both ways"
+_MUCH_CLOSER = 0.1  # a correction this much closer than the claim is as good as a word of rejection
 _CLOSER = "is closer to the correction than to the claim"
 
 
@@ -98,11 +96,7 @@ def judge(
     if before and cues.LABEL.search(before[0]):
         return Judgement(Stance.DEBUNK, True, "stands under the label of a myth")
     announced = bool(before) and _announces(before[0])
-    # "It never happened. It was staged." goes on with a claim that is made of rejecting words.
-    continued = cues.CLAIM_WORDS if _is_denial(wordings) else None
-    if any(is_rebuttal(text) and not (continued and continued.search(text)) for text in after[:3]) or (
-        announced and _rejects(after)
-    ):
+    if any(is_rebuttal(text) for text in after[:3]) or (announced and _rejects(after)):
         return Judgement(Stance.DEBUNK, True, "is rebutted right after it")
     if answered and own.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
         return Judgement(Stance.DEBUNK, True, "is answered right after it")
@@ -113,28 +107,24 @@ def judge(
     return own
 
 
-def weigh(
-    cues: Judgement, probabilities: Mapping[str, float], *, certain: float, margin: float, strong: bool
-) -> Judgement | None:
+def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float, margin: float) -> Judgement | None:
     """Return the stance by cues, model and corrections together; None where the passage speaks of something else.
 
     `certain` is the least probability to act on without a person. `margin` is the one of `judge`: how much closer a
-    correction is, below -1 where the record has none. `strong` says that the sentence is very close to the claim. The
-    model decides what clear cues do not; where a clear cue and a certain model contradict each other, nobody knows.
+    correction is, below -1 where the record has none. The model decides what clear cues do not; where a clear cue and a
+    certain model contradict each other, nobody knows.
     """
     told, share = _with_corrections(probabilities, margin)
-    if cues.stance is Stance.DEBUNK and cues.cue != _CLOSER:
+    if cues.stance is Stance.DEBUNK and (cues.cue != _CLOSER or margin >= _MUCH_CLOSER):
         if probabilities["assert"] >= _CONTRADICTS:
-            return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
+            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
-    if margin >= _MUCH_CLOSER and probabilities["assert"] < _NEARLY_SURE:
-        return Judgement(Stance.DEBUNK, True, _CLOSER)
     if told == "unrelated":
-        return None if share >= _ELSEWHERE[strong] else Judgement(Stance.UNSURE, False, "may speak of something else")
+        return None if share >= _ELSEWHERE else Judgement(Stance.UNSURE, False, "may speak of something else")
     stance = Stance(told)
     if stance is Stance.DEBUNK:
         if cues.stance is Stance.ASSERT and cues.clear and share < certain:
-            return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
+            return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
         return Judgement(Stance.DEBUNK, share >= certain or cues.cue == _CLOSER, "says that it is not so")
     if stance is Stance.ASSERT:
         if cues.stance in (Stance.ATTRIBUTE, Stance.QUESTION):
@@ -198,11 +188,7 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
             return Judgement(Stance.DEBUNK, True, "calls it false")
     if cues.COUNTERFACTUAL.search(sentence):
         return Judgement(Stance.DEBUNK, True, "supposes it only to show that it cannot be")
-    negated = is_negated(sentence, field)
-    if negated and not is_negated(field, field) and _is_denial(wordings) and not cues.CLAIM_WORDS.search(sentence):
-        # "Nobody walked on the Moon" states that the landing was faked, "the landing was not faked" does not.
-        return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
-    if negated != is_negated(field, field) and not insists:
+    if is_negated(sentence, field) != is_negated(field, field) and not insists:
         # Without corrections the margin is below -1 and says nothing.
         return Judgement(Stance.DEBUNK, margin > -0.2 or margin <= -1.0, "says the opposite of the claim")
     if margin >= 0.03 and not insists:
@@ -217,7 +203,7 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
     if cues.ATTRIBUTION.search(sentence):
         return Judgement(Stance.ATTRIBUTE, True, "says that others say so")
     if rejections > 0 or margin > -0.005:
-        return Judgement(Stance.UNSURE, False, _BOTH_WAYS)
+        return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
     return Judgement(Stance.ASSERT, not cues.HEDGE.search(sentence), "states it as a fact")
 
 
@@ -229,11 +215,6 @@ def _asked(sentence: str) -> Judgement | None:
     if cues.WONDERING.search(sentence):
         return Judgement(Stance.QUESTION, True, "asks whether it is so")
     return None
-
-
-def _is_denial(wordings: Sequence[str]) -> bool:
-    """Say whether a claim rejects something itself: "the landing was faked"."""
-    return any(map(cues.CLAIM_WORDS.search, wordings))
 
 
 def _claim_words(sentence: str, wordings: Sequence[str]) -> int:

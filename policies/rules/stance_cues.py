@@ -86,7 +86,6 @@ CLAIM_WORDS = _any(
     r"hoax(?:es)?|fake|faked|staged|myths?|fabricat\w+|invented|made up|false|impossible|fraudulent|wrong|"
     r"mislead\w*|a lie|nonsense",
     r"nothing to do with|no such thing|no (?:\w+ ){0,2}(?:evidence|proof)|disprov\w+|deny|denied",
-    r"inventions?|never (?:happened|existed|took place)|(?:did|does|do)(?: not|n't) (?:happen|exist)|not real",
 )
 # A rejection that is itself rejected.
 NOT_FALSE = _any(

@@ -31,11 +31,17 @@ _PATTERNS = tuple(
         r"\b(?:vaccines?|jabs?|(?:the|these|those|covid|flu|booster) shots?|vaccinations?|"
         r"mrna) (?:\w+ ){0,4}?(?:causes?|caused|causing|gives?|gave|destroys?|alters?|changes? your|poisons?|"
         r"sterili[sz]es?|kills?|killed|killing) ",
+        r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|"
+        r"switched|hacked|fraudulent)\b",
+    )
+)
+# Advice is no statement that could be checked, but people act on it all the same.
+_ADVICE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
         r"\b(?:stop taking|throw away|throw out|quit|replace|flush|dump|ditch) (?:your|the|those|these) (?:\w+ ){0,2}?"
         r"(?:insulin|medication|"
         r"medicines?|chemotherapy|chemo|antidepressants?|inhaler|blood pressure pills|heart pills|pills)\b",
-        r"\b(?:election|vote|votes|ballots?|voting machines?) (?:\w+ ){0,4}?(?:stolen|rigged|flipped|"
-        r"switched|hacked|fraudulent)\b",
         r"\b(?:drink|drinking|inject|injecting|swallow|swallowing|gargle|gargling) (?:\w+ ){0,2}?(?:bleach|"
         r"disinfectant|turpentine|colloidal silver|peroxide|borax|chlorine dioxide|urine|methanol)\b",
         r"\b(?:vote|voting|polls?) (?:\w+ ){0,6}?(?:by text|via text|text message|on wednesday instead)\b",
@@ -51,6 +57,11 @@ _NOT_A_CLAIM = re.compile(
 
 def is_unverified_claim(sentence: str) -> bool:
     """Say whether `sentence` states such a claim as a fact, neither negated nor reported."""
-    if not any(pattern.search(sentence) for pattern in _PATTERNS):
+    if not any(pattern.search(sentence) for pattern in (*_PATTERNS, *_ADVICE)):
         return False
     return not (_NOT_A_CLAIM.search(sentence) or is_negated(sentence, sentence) or is_rebuttal(sentence))
+
+
+def is_advice(sentence: str) -> bool:
+    """Say whether `sentence` tells people to do such a thing, which no head for check-worthy statements recognises."""
+    return any(pattern.search(sentence) for pattern in _ADVICE)

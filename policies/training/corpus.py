@@ -126,8 +126,8 @@ def _marked_sentences(text: str, spans: list[list[int]], raters: int, labels: di
         begin = text.index(sentence, start)
         start = end = begin + len(sentence)
         touching = {span[3] for span in spans if span[0] < end and span[1] > begin}
-        if len(sentence.split()) < 4 or (number + len(sentences)) % 5 != 0:
-            continue  # one sentence in five is enough: posts are long and repeat themselves
+        if len(sentence.split()) < 4 or (number + len(sentences)) % 4 != 0:
+            continue  # one sentence in four is enough: posts are long and repeat themselves
         share = len(touching) / raters
         if touching:
             mine = {name: value for name, value in labels.items() if name in ("toxicity", "insult")}

@@ -77,9 +77,12 @@ def print_exam(score: Score, sets: Mapping[str, Labelled], development: Sequence
     """Print average precision and AUC per set and pooled, thresholds, and families of held-out contrast templates."""
     pooled: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
     for name, rows in sets.items():
-        worst = score(rows.texts).max(axis=1)
-        pooled.append((worst, rows.positive))
-        _print_ranking(name, worst, rows.positive)
+        scores = score(rows.texts)
+        if name == "edos":  # "not sexist" says nothing about other abuse, so only attacks on groups can be ranked
+            _print_ranking(name, scores[:, CLASSES.index("identity_attack")], rows.positive)
+            continue
+        pooled.append((scores.max(axis=1), rows.positive))
+        _print_ranking(name, *pooled[-1])
     _print_ranking("pooled", np.concatenate([p[0] for p in pooled]), np.concatenate([p[1] for p in pooled]))
     scores, labels = score([example.text for example in development]), np.array([e.labels for e in development])
     _print_thresholds(scores, labels)

@@ -221,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train/, claims/, nli/ and lexicon/")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.safetensors")
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--without", nargs="*", default=[], metavar="SOURCE", help="leave sources out, to be examined on them"

@@ -60,7 +60,7 @@ def test_a_comment_does_not_change_the_digest(pack: Path) -> None:
         ("policy.toml", "candidate = 0.65", "candidate = nan", "rules.misinformation.candidate"),
         ("policy.toml", "candidate = 0.65", "candidate = 0.99", "not in this order"),
         ("policy.toml", 'unverified = "review"', 'unverified = "block"', "without evidence nothing is blocked"),
-        ("policy.toml", "insult = 0.60", "insult = 0.99", "review.insult is above block.insult"),
+        ("policy.toml", "insult = 0.70", "insult = 0.99", "review.insult is above block.insult"),
         ("policy.toml", 'version = "2026-11-25"', 'version = "2026-13-25"', "does not begin with a date"),
         ("policy.toml", 'languages = ["en"]', "languages = []", "languages"),
         ("policy.toml", 'lexicon = "lexicon.csv"', 'lexicon = "../lexicon.csv"', "own folder"),

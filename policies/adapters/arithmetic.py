@@ -29,6 +29,7 @@ def convert_classifier(model: nn.Module, dtype: torch.dtype) -> None:
     if dtype is torch.float32 or base is None or base is model or not isinstance(head, nn.Module):
         return
     base.to(dtype)
+    head.float()
     head.register_forward_pre_hook(_as_float)
 
 

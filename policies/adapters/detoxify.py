@@ -52,7 +52,7 @@ class DetoxifyModel:
         Raises `ModelUnavailableError` if a file is missing, damaged or not the one that `card.toml` names.
         """
         digest, own = _own_weights(weights)
-        base = {f"bert.{name}": tensor for name, tensor in packaged.state().items()}
+        base = {f"bert.{name}": tensor for name, tensor in packaged.loaded().state_dict().items()}
         unknown = sorted(set(own) - set(base) - {"classifier.weight", "classifier.bias"})
         if unknown:
             raise ModelUnavailableError(f"{weights}: holds unknown tensors {unknown[:3]}; use weights of this version")
@@ -69,8 +69,15 @@ class DetoxifyModel:
         _write(folder, "tokenizer.json", packaged.read("tokenizer.json"))
         _write(folder, "tokenizer_config.json", _tokenizer_config(packaged))
         _write(folder, "special_tokens_map.json", packaged.read("special_tokens_map.json"))
-        state = base | {name: tensor.float() for name, tensor in own.items()}
+        # In the arithmetic of the encoder, which halves what is held while loading; the head is put back unrounded.
+        arithmetic = next(iter(base.values())).dtype
+        state = base | {name: tensor.to(arithmetic) for name, tensor in own.items()}
         detoxify = _build(folder, state, CLASSES, "BertForSequenceClassification")
+        head = {
+            name.removeprefix("classifier."): own[name].float() for name in ("classifier.weight", "classifier.bias")
+        }
+        detoxify.model.classifier.float().load_state_dict(head)
+        packaged.share_with(detoxify.model)
         return cls(
             detoxify=detoxify,
             models=((OWN_MODEL_ID, digest), (MODEL_ID, "sha256:" + DIGESTS["model.safetensors"])),

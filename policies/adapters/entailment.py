@@ -39,13 +39,14 @@ class EntailmentModel:
         """Load the weights; raises `ModelUnavailableError` if a file is missing or not the one that its card names."""
         digest, own = _own_weights(weights)
         self._network = packaged.classifier(LABELS)
+        convert_classifier(self._network, best_arithmetic())
         state = self._network.state_dict()
         unknown = sorted(name for name in own if name not in state or own[name].shape != state[name].shape)
         if unknown:
             raise ModelUnavailableError(f"{weights}: holds unknown tensors {unknown[:3]}; use weights of this version")
         self._network.load_state_dict(state | own)
         self._network.train(mode=False)
-        convert_classifier(self._network, best_arithmetic())
+        packaged.share_with(self._network)
         self._tokenizer = packaged.tokenizer()
         self._lock = Lock()
         self.models: tuple[tuple[str, str], ...] = ((STANCE_MODEL_ID, digest), (MODEL_ID, packaged.digest))

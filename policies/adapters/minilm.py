@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from policies.adapters.arithmetic import best_arithmetic
 from policies.adapters.packaged_encoder import MODEL_ID, PackagedEncoder
 
 MAX_TOKENS = 128  # what the model was trained with; a sentence that people can follow is shorter
@@ -20,8 +19,7 @@ class MiniLmEncoder:
     """Encodes sentences; one instance may be shared, calls are serialised because the tokenizer keeps state."""
 
     def __init__(self, *, packaged: PackagedEncoder) -> None:
-        self._encoder = packaged.encoder()
-        torch.nn.Module.to(self._encoder, dtype=best_arithmetic())  # the model's own `to` is typed wrongly
+        self._encoder = packaged.loaded()
         self._tokenizer = packaged.tokenizer()
         self._lock = Lock()
         self.model = (MODEL_ID, packaged.digest)

@@ -18,9 +18,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
+from policies.adapters.arithmetic import best_arithmetic
 from policies.errors import ModelUnavailableError
 
 MODEL_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -49,6 +50,7 @@ class PackagedEncoder:
 
     def __init__(self, *, archive: Path | None = None) -> None:
         self._archive = archive or packaged_archive()
+        self._loaded: BertModel | None = None
 
     @property
     def digest(self) -> str:
@@ -104,6 +106,35 @@ class PackagedEncoder:
         model.train(mode=False)
         return model
 
+    def loaded(self) -> BertModel:
+        """Return the one encoder that models over this package share, in the arithmetic this processor is best at.
+
+        It is loaded at the first call, keeps no state of its own, and must not be changed.
+        """
+        if self._loaded is None:
+            model = BertModel(BertConfig(**self.config()))
+            nn.Module.to(model, dtype=best_arithmetic())  # before the weights are read, so that less is held at once
+            _load_exactly(model, self.state())
+            model.train(mode=False)
+            self._loaded = model
+        return self._loaded
+
+    def share_with(self, classifier: nn.Module) -> None:
+        """Let `classifier`, a BERT with a head in the same arithmetic, use the loaded encoder's modules where it can.
+
+        Embeddings and lower layers that training left alone are then held in memory once. Equality is checked weight
+        by weight, so what was trained stays as it is.
+        """
+        theirs = getattr(classifier, "base_model", None)
+        if not isinstance(theirs, BertModel):
+            return
+        ours = self.loaded()
+        if _equal(theirs.embeddings, ours.embeddings):
+            theirs.embeddings = ours.embeddings
+        for number, layer in enumerate(ours.encoder.layer):
+            if _equal(theirs.encoder.layer[number], layer):
+                theirs.encoder.layer[number] = layer
+
     def classifier(self, classes: Sequence[str]) -> BertForSequenceClassification:
         """Return the encoder under a fresh classification layer, for training."""
         labels = dict(enumerate(classes))
@@ -111,8 +142,13 @@ class PackagedEncoder:
             **{**self.config(), "id2label": labels, "label2id": {name: i for i, name in labels.items()}}
         )
         model = BertForSequenceClassification(config)
-        _load_exactly(model.bert, self.state())
+        _load_exactly(model.bert, self.state() if self._loaded is None else self._loaded.state_dict())
         return model
+
+
+def _equal(one: nn.Module, other: nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 def _load_exactly(model: torch.nn.Module, state: dict[str, Tensor]) -> None:

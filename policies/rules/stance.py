@@ -43,7 +43,7 @@ class Passage:
 # The model must be this sure that a passage speaks of something else before a match is dropped.
 _ELSEWHERE = 0.5
 # The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted.
-_CONTRADICTS = 0.85
+_CONTRADICTS = 0.95
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
@@ -104,6 +104,9 @@ def judge(
         return Judgement(Stance.ASSERT, False, "states it as a fact, although the truth follows")
     if announced and own.stance is Stance.ASSERT:
         return Judgement(Stance.ATTRIBUTE, True, "is announced as a claim")
+    if own.stance is Stance.ASSERT and own.clear and (_rejects(after[:3]) or _rejects(before[:1])):
+        # Words of rejection stand beside it; whether they belong to this claim is for a person to say.
+        return Judgement(Stance.ASSERT, False, own.cue)
     return own
 
 

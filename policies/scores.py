@@ -6,6 +6,7 @@ A score is no finding: only a policy's threshold makes one of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -56,9 +57,11 @@ def sentence_scores(rules: Sequence[Scoring], listed: Sequence[Views]) -> list[t
     ]
     texts = list(dict.fromkeys(text for sentences in readings for _, read in sentences for text in read))
     merged: dict[str, dict[str, float]] = {text: {} for text in texts}
-    for rule in rules if texts else ():
-        for text, scores in zip(texts, rule.scores(texts), strict=True):
-            merged[text] |= scores
+    if texts:
+        with ThreadPoolExecutor(max(1, len(rules))) as pool:  # no model waits for another
+            for listed_scores in pool.map(lambda rule: rule.scores(texts), rules):
+                for text, scores in zip(texts, listed_scores, strict=True):
+                    merged[text] |= scores
     result = []
     for sentences in readings:
         scored = []

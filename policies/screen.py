@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from policies.decision import Decision, Finding, Guidance, Span, Verdict, strictest
 from policies.errors import InvalidPolicyError, ModelUnavailableError, ScreeningError
@@ -15,6 +17,9 @@ from policies.scores import Examination, Scoring, SentenceScores, sentence_score
 from policies.text import Manuscript, primary_language
 from policies.views import Views, build_views
 
+# Rules that are run at a time. Their models are different ones, so two cores are put to use even where the products of
+# one model are too small to be shared between cores.
+WORKERS = 2
 # A day of speech; a longer text is no script. Bounds the time of one screening.
 MAX_CHARACTERS = 1_000_000
 
@@ -112,7 +117,7 @@ class Screener:
                 continue
             sentences = next(scored)
             try:
-                examined.append(Examination(self._decide(manuscript, views), sentences))
+                examined.append(Examination(self._decide(manuscript, views, together=False), sentences))
             except ScreeningError as error:
                 examined.append(error)
         return examined
@@ -139,11 +144,16 @@ class Screener:
                 f"the text could not be read ({type(error).__name__}), so nothing is known about it; report the script"
             ) from error
 
-    def _decide(self, manuscript: Manuscript, views: Views) -> Decision:
-        findings: list[Finding] = []
+    def _decide(self, manuscript: Manuscript, views: Views, *, together: bool = True) -> Decision:
+        """Run all rules, two at a time if `together`; findings keep the order of the rules either way."""
         rules = self._by_language.get(primary_language(manuscript.language), self._rules)
-        for rule in rules:
-            findings += _checked(rule, manuscript, views)
+        check = partial(_checked, manuscript=manuscript, views=views)
+        if together:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                found = list(pool.map(check, rules))
+        else:
+            found = [check(rule) for rule in rules]
+        findings = [finding for listed in found for finding in listed]
         findings += self._respelled(rules, manuscript, views, findings)
         ordered = sorted(findings, key=_order)
         return Decision(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
+from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
 from policies.errors import ModelUnavailableError, ScreeningError
@@ -32,6 +34,12 @@ _BATCH = 8  # windows of 30 seconds at once: 1.5 times faster than one by one
 _PIECE_SECONDS = 600.0
 _CUT_SECONDS = 30.0  # how far before the end of a piece the quietest place is looked for
 _QUIET_SECONDS = 0.25
+# Now and then the recogniser ends a window of 30 seconds early and drops the rest of it. Where the detector of voices
+# hears more than this between two words, that stretch is listened to again, in pieces that share no window.
+_UNHEARD_SECONDS = 1.5
+_AGAIN_SECONDS = (12.0, 6.0)  # the longest piece of the second and of the third listening
+_AGAIN_CUT_SECONDS = 3.0
+_VOICES = VadOptions(min_silence_duration_ms=700, speech_pad_ms=100)
 
 
 def packaged_folder() -> Path:
@@ -86,13 +94,29 @@ class WhisperListener:
         words: list[HeardWord] = []
         try:
             with self._lock:
-                for first, last in _pieces(samples):
-                    words += self._words(samples[first:last], first / LISTENING_RATE, language)
+                for first, last in _pieces(samples, longest=_PIECE_SECONDS, search=_CUT_SECONDS):
+                    words += self._heard(samples[first:last], first / LISTENING_RATE, language)
         except Exception as error:
             raise ScreeningError(
                 f"the speech recogniser failed ({type(error).__name__}), so nobody knows what the audio says; try again"
             ) from error
         return Transcript(tuple(words), len(samples) / LISTENING_RATE)
+
+    def _heard(self, samples: NDArray[np.float32], offset: float, language: str) -> list[HeardWord]:
+        """Transcribe one piece, and what was dropped of it again, by itself."""
+        words = self._words(samples, 0.0, language)
+        speech = [(span["start"], span["end"]) for span in get_speech_timestamps(samples, _VOICES)]
+        for longest in _AGAIN_SECONDS:
+            dropped = _without_words(speech, words)
+            if not dropped:
+                break
+            for start, end in dropped:
+                for first, last in _pieces(samples[start:end], longest=longest, search=_AGAIN_CUT_SECONDS):
+                    words += self._words(
+                        samples[start + first : start + last], (start + first) / LISTENING_RATE, language
+                    )
+            words.sort(key=lambda word: (word.start, word.end))
+        return [replace(word, start=round(offset + word.start, 3), end=round(offset + word.end, 3)) for word in words]
 
     def _words(self, samples: NDArray[np.float32], offset: float, language: str) -> list[HeardWord]:
         # One temperature: trying again at random would make the transcript depend on chance.
@@ -120,15 +144,30 @@ class WhisperListener:
         return words
 
 
-def _pieces(samples: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of at most `_PIECE_SECONDS` that end at the quietest place near their end."""
-    longest, search = int(_PIECE_SECONDS * LISTENING_RATE), int(_CUT_SECONDS * LISTENING_RATE)
-    quiet = int(_QUIET_SECONDS * LISTENING_RATE)
+def _without_words(speech: list[tuple[int, int]], words: list[HeardWord]) -> list[tuple[int, int]]:
+    """Return the stretches between words, in samples, in which somebody speaks for `_UNHEARD_SECONDS` or longer."""
+    least = int(_UNHEARD_SECONDS * LISTENING_RATE)
+    bounds = [(int(word.start * LISTENING_RATE), int(word.end * LISTENING_RATE)) for word in words]
+    dropped = []
+    for start, end in speech:
+        reached = start
+        for word_start, word_end in [*bounds, (end, end)]:
+            if word_end < start or word_start > end:
+                continue
+            if word_start - reached >= least:
+                dropped.append((reached, word_start))
+            reached = max(reached, word_end)
+    return dropped
+
+
+def _pieces(samples: NDArray[np.float32], *, longest: float, search: float) -> Iterator[tuple[int, int]]:
+    """Yield ranges of at most `longest` seconds that end at the quietest place in their last `search` seconds."""
+    most, tail_length, quiet = (int(seconds * LISTENING_RATE) for seconds in (longest, search, _QUIET_SECONDS))
     first = 0
-    while len(samples) - first > longest:
-        tail = samples[first + longest - search : first + longest].astype(np.float64)
+    while len(samples) - first > most:
+        tail = samples[first + most - tail_length : first + most].astype(np.float64)
         energy = np.square(tail[: len(tail) // quiet * quiet]).reshape(-1, quiet).sum(axis=1)
-        last = first + longest - search + int(np.argmin(energy)) * quiet + quiet // 2
+        last = first + most - tail_length + int(np.argmin(energy)) * quiet + quiet // 2
         yield first, last
         first = last
     yield first, len(samples)

@@ -12,12 +12,12 @@ import soxr
 from gateway.app import build_screener
 from gateway.intake import manuscript_of
 from gateway.settings import Settings
-from policies.adapters.whisper import PACKAGED_ID, WhisperListener
+from policies.adapters.whisper import PACKAGED_ID, WhisperListener, _without_words
 from policies.decision import Verdict
 from policies.errors import ModelUnavailableError
 from policies.screen import Screener
 from policies.spoken import Hearing, SpokenCheck
-from policies.transcript import LISTENING_RATE, Transcript
+from policies.transcript import LISTENING_RATE, HeardWord, Transcript
 from synth.adapters.hibari import HibariEngine, hibari_catalogue
 from synth.audio import Samples
 from synth.decode import decode
@@ -160,6 +160,49 @@ def test_long_audio_is_heard_piece_by_piece_and_to_its_end(
     assert "tuesday evening" in text
     assert "lorries" in text or "lorry" in text
     assert [word.start for word in heard.words] == sorted(word.start for word in heard.words)
+
+
+def test_what_a_first_listening_drops_is_listened_to_again(
+    listener: WhisperListener, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, listened = listener._words, []
+
+    def dropping(samples: Samples, offset: float, language: str) -> list[HeardWord]:
+        listened.append(len(samples))
+        words = whole(samples, offset, language)
+        return [word for word in words if not 4.0 < word.start < 9.0] if len(listened) == 1 else words
+
+    monkeypatch.setattr(listener, "_words", dropping)
+    sound = say(NEWS)
+    heard = listener.listen(sound, language="en")
+    assert len(listened) > 1, "nothing was listened to again"
+    assert listened[1] < len(sound) / 2, "only the stretch without words should be"
+    text = heard.text.lower()
+    assert [part for part in ("budget", "margaret", "months", "lorr") if part not in text] == []
+    assert [word.start for word in heard.words] == sorted(word.start for word in heard.words)
+
+
+@pytest.mark.parametrize(
+    ("speech", "words", "dropped"),
+    [
+        ([(0.0, 10.0)], [(0.1, 5.0), (5.2, 9.9)], []),
+        ([(0.0, 10.0)], [(0.1, 5.0)], [(5.0, 10.0)]),
+        ([(0.0, 10.0)], [(5.0, 9.0)], [(0.0, 5.0)]),
+        ([(0.0, 10.0)], [], [(0.0, 10.0)]),
+        ([(0.0, 3.0), (6.0, 10.0)], [(0.0, 3.0), (6.0, 10.0)], []),
+        ([(0.0, 3.0), (6.0, 10.0)], [(0.0, 3.0)], [(6.0, 10.0)]),
+        ([(0.0, 10.0)], [(0.0, 4.0), (5.0, 10.0)], []),
+    ],
+)
+def test_speech_without_words_is_found(
+    speech: list[tuple[float, float]], words: list[tuple[float, float]], dropped: list[tuple[float, float]]
+) -> None:
+    rate = LISTENING_RATE
+    found = _without_words(
+        [(int(start * rate), int(end * rate)) for start, end in speech],
+        [HeardWord("word", start, end, 1.0) for start, end in words],
+    )
+    assert [(start / rate, end / rate) for start, end in found] == dropped
 
 
 def test_recogniser_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:

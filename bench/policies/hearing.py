@@ -8,7 +8,7 @@ import soxr
 
 from bench.policies.bench import Bench
 from bench.policies.subject import bench_settings
-from gateway.app.parts import build_spoken_check
+from gateway.app.screening import build_spoken_check
 from gateway.intake import manuscript_of
 from gateway.screening import looks_like_script
 from policies.decision import Verdict

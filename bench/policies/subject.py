@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.policies.measures import Floats
 from gateway.api.taxonomy import OPENAI_SOURCES, moderation_categories
-from gateway.app.parts import build_models
+from gateway.app.screening import build_models
 from gateway.screening import Format, looks_like_script, read_manuscript
 from gateway.settings import Settings, load_settings
 from policies.assemble import Models, build_screener

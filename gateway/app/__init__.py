@@ -1,16 +1,12 @@
 """The composition root: the only code that names adapters, and the only place where things are put together."""
 
 from gateway.app.parts import (
-    assemble_screeners,
     build_blobs,
-    build_claim_encoder,
     build_credentials_reader,
     build_engine,
     build_log,
     build_marks,
     build_pipeline,
-    build_screener,
-    build_screeners,
     build_signer,
     build_toolchain,
     build_verifier,
@@ -24,6 +20,7 @@ from gateway.app.parts import (
     utc_now,
 )
 from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
+from gateway.app.screening import assemble_screeners, build_claim_encoder, build_screener, build_screeners
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, create_app
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.app import build_screeners, parts
+from gateway.app import build_screeners, screening
 from gateway.cli import main
 from gateway.cli.terminal import Exit
 from gateway.pipeline import Pipeline
@@ -24,7 +24,7 @@ from tests.packs import write_pack
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(parts, "build_models", lambda settings: Models())
+    monkeypatch.setattr(screening, "build_models", lambda settings: Models())
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
 

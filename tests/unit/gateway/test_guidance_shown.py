@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.api.schemas import DecisionOut
-from gateway.app import parts
+from gateway.app import screening
 from gateway.cli import main
 from gateway.facts import decision_document, decision_facts
 from policies.assemble import Models, build_screener
@@ -44,7 +44,7 @@ def test_guidance_is_not_written_into_the_log(pack: Path) -> None:
 
 
 def test_the_command_line_shows_it_on_demand(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "build_models", lambda settings: Models())
+    monkeypatch.setattr(screening, "build_models", lambda settings: Models())
     (tmp_path / "words.txt").write_text("Blimey.")
     arguments = ["screen", str(tmp_path / "words.txt"), "--policy", str(pack)]
     assert "Be kind." not in CliRunner().invoke(main, arguments, catch_exceptions=False).output

@@ -1,7 +1,8 @@
-"""Events: a closed vocabulary, and the exact bytes that enter the log (pure).
+"""Events, and the exact bytes that enter the log (pure).
 
-Canonical form is RFC 8785 (JSON Canonicalization Scheme). Facts are ids, digests, numbers and short labels: never a
-script's text and never personal data, because an entry can not be taken out again.
+Canonical form is RFC 8785 (JSON Canonicalization Scheme). Facts are ids, commitments, numbers and short labels: never a
+script's text and never personal data, because an entry can not be taken out again. What each kind may say is a closed
+form (`audit.facts`); entries of version 1 were written before there were forms, and stay valid as they are.
 """
 
 from __future__ import annotations
@@ -10,36 +11,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 import rfc8785
 
 from audit.errors import EventError
+from audit.facts import Fact, check_facts
+from audit.vocabulary import EventKind
 
-Fact = str | int | float | bool | None | list["Fact"] | dict[str, "Fact"]
+__all__ = ["CHECKED", "FREE", "MAX_ENTRY_BYTES", "MAX_NAME_CHARACTERS", "Event", "EventKind", "Fact", "parse_event"]
 
+FREE, CHECKED = 1, 2  # versions of an entry: facts of any shape; facts in the form of their kind
 MAX_ENTRY_BYTES = 65_535  # a tlog-tiles entry bundle stores the length in 16 bits
 MAX_NAME_CHARACTERS = 255  # of a subject or an actor: they are ids, and the subject is indexed
-
-
-class EventKind(StrEnum):
-    """Everything that can happen, one member per kind."""
-
-    SUBMISSION_RECEIVED = "submission.received"  # a script was accepted for screening
-    SCREENING_DECIDED = "screening.decided"  # the policy gave its verdict
-    SCREENING_SHADOWED = "screening.shadowed"  # a policy in shadow gave its verdict, or failed; it decides nothing
-    SUBMISSION_BLOCKED = "submission.blocked"  # terminal: the policy forbids it
-    CLIP_PRODUCED = "clip.produced"  # spoken, marked, signed and read back
-    SPEECH_HEARD = "speech.heard"  # the finished audio was transcribed, compared with the script and screened
-    CLIP_LOGGED = "clip.logged"  # a verified receipt for the clip exists
-    REVIEW_REQUESTED = "review.requested"  # a person must decide
-    REVIEW_CLAIMED = "review.claimed"  # a person took the case
-    APPROVAL_GRANTED = "approval.granted"  # by a person, or by the policy when nothing was found
-    SUBMISSION_REJECTED = "submission.rejected"  # terminal: a person said no, with a reason
-    RELEASE_INTENDED = "release.intended"  # written and sealed before the first public byte
-    EPISODE_RELEASED = "episode.released"  # public
-    SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
-    KEY_CREATED = "key.created"  # a signing or watermark key came into use
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +34,26 @@ class Event:
     subject: str  # episode id, or key id for key events
     actor: str  # "system", "policy" or an API key id
     facts: Mapping[str, Fact]
+    version: int = CHECKED  # of the entry; only entries of old logs are `FREE`
 
     def canonical(self) -> bytes:
         """Return the RFC 8785 bytes of the event, at most `MAX_ENTRY_BYTES`; time is UTC with microseconds.
 
-        Raises `EventError` for a naive time, a subject or actor that is no id, a value that JSON cannot hold, or an
-        entry that is too long.
+        Raises `EventError` for a naive time, a subject or actor that is no id, facts that do not have the form of
+        their kind, a value that JSON cannot hold, or an entry that is too long.
         """
+        if isinstance(self.version, bool) or self.version not in (FREE, CHECKED):
+            raise EventError(f"entries of version {self.version} are not known here; a later release wrote this one")
         if self.at.tzinfo is None:
             raise EventError("event time has no time zone; pass an aware datetime")
         for label, name in (("subject", self.subject), ("actor", self.actor)):
             # Control characters would be refused by PostgreSQL's text type, after the entry was hashed.
             if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
                 raise EventError(f"event {label} must be an id of 1 to {MAX_NAME_CHARACTERS} printable characters")
+        if self.version == CHECKED:
+            check_facts(self.kind, self.facts)
         document = {
-            "v": 1,
+            "v": self.version,
             "kind": self.kind.value,
             "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
             "subject": self.subject,
@@ -96,6 +84,7 @@ def parse_event(leaf: bytes) -> Event:
             subject=document["subject"],
             actor=document["actor"],
             facts=document["facts"],
+            version=document["v"],
         )
         canonical = event.canonical()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -1,17 +1,17 @@
 """What each step leaves in rows and in the log (pure).
 
-Facts in the log are ids, digests and numbers; texts stay in rows, where they can be erased.
+Facts in the log are ids, commitments and numbers; texts stay in rows, where they can be erased.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from audit.event import Fact
+from gateway.commitments import commit
 from gateway.submissions import Clip, EpisodeFingerprint, EpisodeHearing, Timeline
 from policies.decision import Decision
 from synth.audio import SignedClip
@@ -22,22 +22,20 @@ if TYPE_CHECKING:
     from synth.produce import Production  # brings the codecs, which only a worker needs
 
 
-def digest_of(text: str) -> str:
-    """SHA-256 of a UTF-8 text as "sha256:<hex>"."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
 def decision_document(decision: Decision) -> dict[str, object]:
     """The whole decision as a JSON object, for the submission's row; its explanations never quote the script."""
     return {**asdict(decision), "verdict": decision.verdict.value}
 
 
-def decision_facts(decision: Decision) -> dict[str, Fact]:
-    """What the log keeps of a decision: everything that made it, and how many findings of which kind."""
+def decision_facts(decision: Decision, secret: bytes) -> dict[str, Fact]:
+    """What the log keeps of a decision: everything that made it, and how many findings of which kind.
+
+    `secret` is the episode's, from `gateway.commitments`.
+    """
     counted = Counter((finding.rule, finding.category, finding.verdict.value) for finding in decision.findings)
     return {
         "verdict": decision.verdict.value,
-        "script_digest": decision.script_digest,
+        "script_commitment": commit(secret, "script", decision.script_digest),
         "policy_id": decision.policy_id,
         "policy_version": decision.policy_version,
         "policy_digest": decision.policy_digest,
@@ -47,12 +45,12 @@ def decision_facts(decision: Decision) -> dict[str, Fact]:
     }
 
 
-def hearing_facts(hearing: Hearing, clip_sha256: str) -> dict[str, Fact]:
+def hearing_facts(hearing: Hearing, clip_sha256: str, secret: bytes) -> dict[str, Fact]:
     """What the log keeps of listening to a clip: the decision's facts, which clip, and how much was heard otherwise."""
     return {
-        **decision_facts(hearing.decision),
+        **decision_facts(hearing.decision, secret),
         "clip": clip_sha256,
-        "transcript_digest": hearing.transcript.digest,
+        "transcript_commitment": commit(secret, "transcript", hearing.transcript.digest),
         "words": hearing.words,
         "errors": hearing.errors,
     }

@@ -25,10 +25,10 @@ from audit.log import Log
 from audit.published import read_checkpoint_file
 from audit.receipt import Receipt, verify_receipt
 from gateway.blobs import BlobStore
+from gateway.commitments import commit, digest_of
 from gateway.db import Database
 from gateway.errors import StorageError
-from gateway.facts import digest_of
-from gateway.submissions import Clip, EpisodeApproval, EpisodeHearing, EpisodeReceipt, EpisodeRelease
+from gateway.submissions import Clip, EpisodeApproval, EpisodeHearing, EpisodeReceipt, EpisodeRelease, EpisodeSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,12 @@ def _wrong_transcript(session: Session, log: Log, hearing: EpisodeHearing) -> It
         yield f"events of {hearing.episode_id}: {error}"
         return
     said = [one.event.facts for one in events if one.event.kind is EventKind.SPEECH_HEARD]
-    logged = [(facts.get("transcript_digest"), facts.get("verdict")) for facts in said]
-    stored = digest_of(" ".join(str(word[0]) for word in hearing.transcript))
+    keys = ("transcript_digest", "transcript_commitment")  # the first, bare, in entries of version 1
+    logged = [({facts[key] for key in keys if key in facts}, facts.get("verdict")) for facts in said]
+    stored = {digest_of(" ".join(str(word[0]) for word in hearing.transcript))}
+    row = session.get(EpisodeSecret, hearing.episode_id)
+    if row is not None and all("transcript_commitment" in facts for facts in said):
+        stored = {commit(row.secret, "transcript", digest) for digest in stored}
     if logged != [(stored, hearing.decision.get("verdict"))]:
         yield f"transcript of {hearing.episode_id}: the log names another transcript or verdict"
 

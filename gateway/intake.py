@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from audit.event import Event, EventKind, Fact
+from gateway.commitments import commit, digest_of, secret_of
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
-from gateway.facts import digest_of
 from gateway.submissions import State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
 from policies.text import Manuscript, Turn
@@ -68,9 +68,10 @@ def submit(
         if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is None:
             raise
         return earlier, False
+    secret = secret_of(session, row.id)
     facts: dict[str, Fact] = {
-        "script_digest": row.script_digest,
-        "plan_digest": script.plan_digest(),
+        "script_commitment": commit(secret, "script", row.script_digest),
+        "plan_commitment": commit(secret, "plan", script.plan_digest()),
         "language": script.language,
         "bytes": size,
         "voices": [*sorted({voice.id for voice in voices.values()})],

@@ -30,6 +30,7 @@ from audit.errors import CheckpointError, LogDivergedError
 from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent, write_checkpoint_file
 from gateway import publish, shadow
+from gateway.commitments import commit, commit_text, secret_of
 from gateway.db import is_unavailable
 from gateway.engine import Durably
 from gateway.errors import (
@@ -45,7 +46,6 @@ from gateway.facts import (
     clip_row,
     decision_document,
     decision_facts,
-    digest_of,
     fingerprint_row,
     hearing_facts,
     hearing_row,
@@ -121,10 +121,11 @@ class Pipeline:
             row.decision = decision_document(decision)
             blocked = decision.verdict is Verdict.BLOCK
             move(row, State.BLOCKED if blocked else State.SCREENED, at=at)
-            events = [Event(EventKind.SCREENING_DECIDED, at, row.id, POLICY, decision_facts(decision))]
+            facts = decision_facts(decision, secret_of(session, row.id))
+            events = [Event(EventKind.SCREENING_DECIDED, at, row.id, POLICY, facts)]
             if blocked:
-                facts: dict[str, Fact] = {"policy_digest": decision.policy_digest}
-                events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, facts))
+                because: dict[str, Fact] = {"policy_digest": decision.policy_digest}
+                events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
             self._tools.log.append_all(session, events)
 
         return self._commit(episode_id, State.RECEIVED, change)
@@ -158,7 +159,7 @@ class Pipeline:
                 session.add(clip_row(clip, manifests[clip.sha256], at))
                 described.append(clip_facts(clip, manifests[clip.sha256]))
             facts: dict[str, Fact] = {
-                "plan_digest": script.plan_digest(),
+                "plan_commitment": commit(secret_of(session, row.id), "plan", script.plan_digest()),
                 "duration": production.duration,
                 "clips": described,
                 "fingerprint_sha256": sha256(fingerprint.to_bytes()).hexdigest(),
@@ -174,17 +175,19 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.PRODUCED:
             return row.state
-        hear, facts, hearing, clip = self._tools.hear, dict[str, Fact](), None, None
+        hear, hearing, clip = self._tools.hear, None, None
         if hear is not None:
             script = parse_script(row.script)
             clip = self._released_sound(episode_id)
             hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices))
-            facts = hearing_facts(hearing, clip)
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
             move(row, State.BLOCKED if blocked else State.HEARD, at=at)
-            events = [Event(EventKind.SPEECH_HEARD, at, row.id, POLICY, {"checked": hearing is not None, **facts})]
+            facts: dict[str, Fact] = {"checked": hearing is not None}
+            if hearing is not None and clip is not None:
+                facts |= hearing_facts(hearing, clip, secret_of(session, row.id))
+            events = [Event(EventKind.SPEECH_HEARD, at, row.id, POLICY, facts)]
             if hearing is not None and clip is not None:
                 session.add(hearing_row(row.id, hearing, clip, at))
                 if blocked:
@@ -232,7 +235,8 @@ class Pipeline:
                 move(row, State.APPROVED, at=at)
                 facts |= {
                     "clips": [*publish.clip_digests(session, row.id)],
-                    "reason_digest": digest_of(POLICY_REASON),
+                    "role": POLICY,
+                    "reason_commitment": commit_text(session, row.id, "reason", POLICY_REASON),
                 }
                 index = self._tools.log.append(session, Event(EventKind.APPROVAL_GRANTED, at, row.id, POLICY, facts))
                 session.add(

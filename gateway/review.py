@@ -1,7 +1,7 @@
 """The human step: cases wait, one reviewer at a time holds one, and decides it with a reason.
 
 Every change locks the episode's row first, so of two reviewers one is first and the other is told. The log carries who
-decided and the digest of the reason; the reason itself stays in the row, where it can be erased.
+decided and a commitment to the reason; the reason itself stays in the row, where it can be erased.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from sqlmodel import Session, col, select
 
 from audit.event import Event, EventKind, Fact
 from audit.log import Log
+from gateway.commitments import commit_text
 from gateway.db import Database
 from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
-from gateway.facts import digest_of
 from gateway.publish import clip_digests
 from gateway.submissions import EpisodeApproval, ReviewCase, State, Submission, lock, move
 
 MAX_REASON = 2_000  # characters: a reason, not a report
 MAX_LISTED = 100
+ROLE = "reviewer"  # of everybody who acts here, as the log calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class ReviewDesk:
             case.claimed_by, case.claimed_until = reviewer, now + self._lease
             session.add(case)
             if holder is None:  # prolonging is not news
-                self._log.append(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, {}))
+                self._log.append(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, {"role": ROLE}))
         return _listed(case, row, now)
 
     def approve(self, episode_id: str, *, reviewer: str, reason: str, version: int | None = None) -> None:
@@ -140,7 +141,11 @@ class ReviewDesk:
         case.verdict, case.reason, case.decided_by, case.decided_at = verdict, text, reviewer, now
         session.add(case)
         stored = row.decision or {}
-        return row, {"verdict": str(stored.get("verdict")), "reason_digest": digest_of(text)}
+        return row, {
+            "role": ROLE,
+            "verdict": str(stored.get("verdict")),
+            "reason_commitment": commit_text(session, episode_id, "reason", text),
+        }
 
     def _open_case(self, session: Session, episode_id: str, reviewer: str) -> tuple[Submission, ReviewCase]:
         row = lock(session, episode_id)

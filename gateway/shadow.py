@@ -22,6 +22,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from audit.event import Event, EventKind, Fact
 from audit.store import UtcDateTime
+from gateway.commitments import commit, secret_of
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
 from gateway.intake import manuscript_of
@@ -166,17 +167,6 @@ def _run_one(episode_id: str, screener: Screener, tools: Toolchain) -> None:
         "live_policy_digest": str(live["policy_digest"]),
         "live_verdict": str(live["verdict"]),
     }
-    if decision is not None:
-        facts |= decision_facts(decision)
-    else:
-        facts |= {
-            "policy_digest": screener.policy.digest,
-            "policy_id": screener.policy.id,
-            "policy_version": screener.policy.version,
-            "models": [[model, digest] for model, digest in screener.models],
-            "script_digest": row.script_digest,
-            "error": problem_for(failure).slug if failure else FAILED,
-        }
     with tools.database.write() as session:
         stored = session.get_one(ShadowDecision, (episode_id, screener.policy.digest), with_for_update=True)
         if stored.decision is not None or stored.error is not None:
@@ -184,6 +174,18 @@ def _run_one(episode_id: str, screener: Screener, tools: Toolchain) -> None:
         stored.decision = decision_document(decision) if decision else None
         stored.error = None if decision else _reason(failure)
         stored.seconds = seconds
+        secret = secret_of(session, episode_id)
+        if decision is not None:
+            facts |= decision_facts(decision, secret)
+        else:
+            facts |= {
+                "policy_digest": screener.policy.digest,
+                "policy_id": screener.policy.id,
+                "policy_version": screener.policy.version,
+                "models": [[model, digest] for model, digest in screener.models],
+                "script_commitment": commit(secret, "script", row.script_digest),
+                "error": problem_for(failure).slug if failure else FAILED,
+            }
         tools.log.append(session, Event(EventKind.SCREENING_SHADOWED, at, episode_id, ACTOR, facts))
 
 

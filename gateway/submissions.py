@@ -177,6 +177,24 @@ class EpisodeRelease(SQLModel, table=True):
     entry_index: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
 
 
+class EpisodeSecret(SQLModel, table=True):
+    """What keys the log's commitments to an episode's texts; destroying it erases what they say."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Erasure(SQLModel, table=True):
+    """That an episode's texts were erased, or are being erased while `done_at` is empty."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    reason: str = Field(max_length=32)  # `gateway.erasure.Reason`: free words would be personal data again
+    requested_by: str = Field(max_length=64)  # API key id, "operator" or "system"
+    audio: bool  # whether the stored sound goes too
+    requested_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
 class ApiKey(SQLModel, table=True):
     """A caller's key: its public id and the digest of its secret, which itself is never stored."""
 

@@ -52,13 +52,25 @@ def drop_guards(engine: Engine, *tables: str) -> None:
             connection.execute(text(f"DROP TRIGGER IF EXISTS {guard.name}{on}"))
 
 
+def received(number: int) -> dict[str, Any]:
+    """Facts of `submission.received`, different for every number."""
+    commitment = f"hmac-sha256:{number:064x}"
+    return {
+        "script_commitment": commitment,
+        "plan_commitment": commitment,
+        "language": "en",
+        "bytes": number,
+        "voices": [],
+    }
+
+
 def an_event(number: int = 0, **changes: Any) -> Event:
     values: dict[str, Any] = {
         "kind": EventKind.SUBMISSION_RECEIVED,
         "at": START + timedelta(seconds=number),
         "subject": f"episode-{number}",
         "actor": "system",
-        "facts": {"script": f"sha256:{number:064x}", "words": number},
+        "facts": received(number),
     }
     return Event(**{**values, **changes})
 

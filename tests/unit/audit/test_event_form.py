@@ -9,7 +9,7 @@ import pytest
 from audit_log import an_event
 
 from audit.errors import EventError
-from audit.event import MAX_ENTRY_BYTES, EventKind, parse_event
+from audit.event import CHECKED, FREE, MAX_ENTRY_BYTES, Event, EventKind, parse_event
 
 EXACT = (
     b'{"actor":"system","at":"2026-03-01T12:00:00.000000+00:00","facts":{"script":"sha256:'
@@ -18,18 +18,36 @@ EXACT = (
 )
 
 
+CHECKED_EXACT = (
+    b'{"actor":"system","at":"2026-03-01T12:00:00.000000+00:00","facts":{"bytes":0,"language":"en","plan_commitment":'
+    b'"hmac-sha256:' + b"0" * 64 + b'","script_commitment":"hmac-sha256:' + b"0" * 64 + b'","voices":[]},'
+    b'"kind":"submission.received","subject":"episode-0","v":2}'
+)
+
+
+def free(**changes: Any) -> Event:
+    """An event as logs held it before there were forms."""
+    return an_event(**{"facts": {"script": f"sha256:{0:064x}", "words": 0}, "version": FREE, **changes})
+
+
 def test_canonical_bytes_are_fixed_for_ever() -> None:
-    assert an_event().canonical() == EXACT
+    assert an_event().canonical() == CHECKED_EXACT
+    assert parse_event(CHECKED_EXACT).version == CHECKED
+
+
+def test_entry_from_before_there_were_forms_is_read_for_ever() -> None:
+    assert free().canonical() == EXACT
+    assert parse_event(EXACT) == free()
 
 
 def test_same_moment_in_another_time_zone_gives_the_same_bytes() -> None:
     tokyo = timezone(timedelta(hours=9))
-    assert an_event(at=datetime(2026, 3, 1, 21, tzinfo=tokyo)).canonical() == EXACT
+    assert an_event(at=datetime(2026, 3, 1, 21, tzinfo=tokyo)).canonical() == CHECKED_EXACT
 
 
 @pytest.mark.parametrize("kind", list(EventKind))
 def test_every_kind_is_read_back(kind: EventKind) -> None:
-    event = an_event(kind=kind, facts={"a": [1, 2.5, None, True, {"b": "ü€😀"}]})
+    event = free(kind=kind, facts={"a": [1, 2.5, None, True, {"b": "ü€😀"}]})
     assert parse_event(event.canonical()) == event
 
 
@@ -52,7 +70,7 @@ def test_every_kind_is_read_back(kind: EventKind) -> None:
 )
 def test_event_that_cannot_be_logged_is_refused(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(EventError, match=reason):
-        an_event(**changes).canonical()
+        free(**changes).canonical()
 
 
 def test_bottomless_facts_are_refused() -> None:
@@ -60,7 +78,7 @@ def test_bottomless_facts_are_refused() -> None:
     for _ in range(100_000):
         facts = {"deeper": facts}
     with pytest.raises(EventError, match="JSON cannot carry"):
-        an_event(facts=facts).canonical()
+        free(facts=facts).canonical()
 
 
 @pytest.mark.parametrize(
@@ -75,6 +93,13 @@ def test_bottomless_facts_are_refused() -> None:
         EXACT + b"\n",
         b" " + EXACT,
         EXACT.replace(b'"v":1', b'"v":2'),
+        EXACT.replace(b'"v":1', b'"v":3'),
+        EXACT.replace(b'"v":1', b'"v":0'),
+        EXACT.replace(b'"v":1', b'"v":true'),
+        EXACT.replace(b'"v":1', b'"v":[1]'),
+        CHECKED_EXACT.replace(b'"bytes":0,', b""),
+        CHECKED_EXACT.replace(b'"bytes":0', b'"bytes":0,"extra":0'),
+        CHECKED_EXACT.replace(b'"bytes":0', b'"bytes":0,"bytes":0'),
         EXACT.replace(b',"v":1', b""),
         EXACT.replace(b'"v":1', b'"v":1,"w":1'),
         EXACT.replace(b'"v":1', b'"v":1,"v":1'),

@@ -95,11 +95,11 @@ def test_events_of_a_subject_come_back_in_order(engine: Engine, log: Log) -> Non
     with Session(engine) as session, session.begin():
         log.append(session, an_event(0, subject="episode-a"))
         log.append(session, an_event(1, subject="episode-b"))
-        log.append(session, an_event(2, subject="episode-a", kind=EventKind.SCREENING_DECIDED))
+        log.append(session, an_event(2, subject="episode-a", kind=EventKind.REVIEW_CLAIMED, facts={"role": "reviewer"}))
         found = log.events_for(session, "episode-a")
         assert [(one.index, one.event.kind) for one in found] == [
             (0, EventKind.SUBMISSION_RECEIVED),
-            (2, EventKind.SCREENING_DECIDED),
+            (2, EventKind.REVIEW_CLAIMED),
         ]
         assert found[0].event == an_event(0, subject="episode-a")
         assert found[0].leaf == found[0].event.canonical()

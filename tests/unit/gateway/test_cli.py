@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from audit.event import Event, EventKind
+from audit.event import FREE, Event, EventKind
 from gateway.app import build_log, migrated_database, watermark_keys
 from gateway.cli import main
 from gateway.cli.terminal import Exit
@@ -36,7 +36,7 @@ def log_two_events(*, seal: bool, number: int = 1) -> None:
     at = datetime(2026, 11, 22, tzinfo=UTC)
     with migrated_database(settings) as database, database.write() as session:
         for kind in (EventKind.SUBMISSION_RECEIVED, EventKind.SCREENING_DECIDED):
-            log.append(session, Event(kind, at, EPISODE, "system", {"n": number}))
+            log.append(session, Event(kind, at, EPISODE, "system", {"n": number}, version=FREE))
         if seal:
             log.seal(session, at=at)
 

@@ -40,7 +40,7 @@ def test_a_decision_that_was_stored_before_there_was_guidance_is_still_shown(pac
 
 def test_guidance_is_not_written_into_the_log(pack: Path) -> None:
     decision = build_screener(Policy.load(pack), models=Models()).screen(spoken("Blimey."))
-    assert "Be kind" not in json.dumps(decision_facts(decision))
+    assert "Be kind" not in json.dumps(decision_facts(decision, b"secret"))
 
 
 def test_the_command_line_shows_it_on_demand(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from gateway.commitments import commit_text
 from gateway.errors import ConflictError, ForbiddenError, GatewayError, InvalidRequestError, NotFoundError
-from gateway.facts import digest_of
 from gateway.submissions import EpisodeApproval, ReviewCase, State
 from tests.gateway_chain import OTHER_REVIEWER, REVIEWER, SUBMITTER, Chain, build_chain
 
@@ -58,7 +58,10 @@ def test_approved_episode_goes_back_to_the_workers_and_is_released(chain: Chain,
         REVIEWER,
         approval.entry_index,
     )
-    assert granted.event.facts["reason_digest"] == digest_of("Sources checked.")
+    with chain.database.read() as session:
+        commitment = commit_text(session, waiting, "reason", "Sources checked.")
+    assert granted.event.facts["reason_commitment"] == commitment
+    assert granted.event.facts["role"] == "reviewer"
     assert b"Sources" not in granted.leaf
     assert chain.run(waiting) == "released"
 

@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import func, select
 
 from audit.event import EventKind
+from gateway.commitments import commit, secret_of
 from gateway.errors import ConflictError, IdempotencyConflictError, InvalidRequestError, NotFoundError, TooLargeError
 from gateway.intake import manuscript_of, submit
 from gateway.submissions import RESTING, TERMINAL, TRANSITIONS, State, Submission, lock, move, new_episode_id
@@ -46,7 +47,9 @@ def test_accepted_script_is_stored_untouched_with_its_first_event(chain: Chain) 
         (event,) = chain.tools.log.events_for(session, episode_id)
     assert event.event.kind is EventKind.SUBMISSION_RECEIVED
     assert event.event.actor == SUBMITTER
-    assert event.event.facts["script_digest"] == row.script_digest
+    with chain.database.read() as session:
+        secret = secret_of(session, row.id)
+    assert event.event.facts["script_commitment"] == commit(secret, "script", row.script_digest)
     assert b"morning" not in event.leaf
     assert b"briefing" not in event.leaf
 

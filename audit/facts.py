@@ -1,0 +1,217 @@
+"""Which facts belong to which kind of event: closed keys, closed types (pure).
+
+A form names every key that an event may have and what its value must be, so that nothing else can slip into the log:
+not a script's text, not a name, not a field that only one release knew. `check_facts` runs on every event that is
+written, and again when an entry of that version is read. Entries of version 1 were written before there were forms.
+
+Digests of what a person wrote are never bare: a short text can be guessed and compared. They are commitments, keyed
+with a secret of the episode that can be destroyed (`COMMITMENT`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from audit.errors import EventError
+from audit.vocabulary import EventKind
+
+Fact = str | int | float | bool | None | list["Fact"] | dict[str, "Fact"]
+Check = Callable[[Fact], bool]
+
+MAX_LABEL_CHARACTERS = 255  # ids, versions, slugs: enough for every name we give, too little for a text
+MAX_ITEMS = 2_000  # of a list: far more than a decision has kinds of findings; an entry's bytes bound it as well
+LARGEST_INTEGER = 2**53 - 1  # beyond it JSON numbers lose digits (RFC 8785, section 3.2.2.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one value must be: words for the error message, and the check."""
+
+    name: str
+    holds: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The keys of one kind of event; no other key is allowed."""
+
+    required: Mapping[str, Kind] = field(default_factory=dict)
+    optional: Mapping[str, Kind] = field(default_factory=dict)
+
+
+def _matching(name: str, pattern: str) -> Kind:
+    compiled = re.compile(pattern, re.ASCII)
+    return Kind(name, lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None)
+
+
+def _is_label(value: Fact) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_LABEL_CHARACTERS and value.isprintable()
+
+
+def _is_integer(value: Fact) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_INTEGER
+
+
+def _is_number(value: Fact) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+LABEL = Kind(f"a printable label of 1 to {MAX_LABEL_CHARACTERS} characters", _is_label)
+COUNT = Kind("an integer from 0 to 2**53 - 1", _is_integer)
+NUMBER = Kind("a finite number", _is_number)
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+SLUG = _matching("a slug in lower case", r"[a-z0-9][a-z0-9_.-]{0,63}")
+SHA256 = _matching("SHA-256 as 64 hexadecimal digits", r"[0-9a-f]{64}")
+DIGEST = _matching("a digest like sha256:<64 hexadecimal digits>", r"sha256:[0-9a-f]{64}")
+COMMITMENT = _matching("a commitment like hmac-sha256:<64 hexadecimal digits>", r"hmac-sha256:[0-9a-f]{64}")
+VERDICT = Kind("allow, review or block", lambda value: value in ("allow", "review", "block"))
+TIME = _matching("a UTC time to the second, like 2026-03-01T12:00:00Z", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def list_of(item: Kind) -> Kind:
+    """A list of at most `MAX_ITEMS` such values."""
+    return Kind(
+        f"a list, each item {item.name}",
+        lambda value: isinstance(value, list) and len(value) <= MAX_ITEMS and all(map(item.holds, value)),
+    )
+
+
+def row_of(*items: Kind) -> Kind:
+    """A list with exactly these values in this order."""
+    return Kind(
+        f"a list of {len(items)}: " + ", ".join(item.name for item in items),
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == len(items)
+            and all(item.holds(one) for item, one in zip(items, value, strict=True))
+        ),
+    )
+
+
+def map_of(item: Kind) -> Kind:
+    """An object whose keys are labels and whose values are all of one kind."""
+    return Kind(
+        f"an object, each value {item.name}",
+        lambda value: (
+            isinstance(value, dict)
+            and len(value) <= MAX_ITEMS
+            and all(_is_label(key) and item.holds(one) for key, one in value.items())
+        ),
+    )
+
+
+def object_of(**members: Kind) -> Kind:
+    """An object with exactly these members."""
+    return Kind(
+        "an object of " + ", ".join(f"{key} ({member.name})" for key, member in members.items()),
+        lambda value: (
+            isinstance(value, dict)
+            and value.keys() == members.keys()
+            and all(member.holds(value[key]) for key, member in members.items())
+        ),
+    )
+
+
+def or_null(kind: Kind) -> Kind:
+    """Such a value, or null."""
+    return Kind(f"{kind.name}, or null", lambda value: value is None or kind.holds(value))
+
+
+_POLICY = {"policy_id": LABEL, "policy_version": LABEL, "policy_digest": DIGEST}
+_MODELS = list_of(row_of(LABEL, LABEL))  # model id, digest
+_DECISION = {
+    **_POLICY,
+    "verdict": VERDICT,
+    "script_commitment": COMMITMENT,
+    "models": _MODELS,
+    "findings": list_of(row_of(LABEL, LABEL, VERDICT, COUNT)),  # rule, category, verdict, how many
+    "coverage": list_of(row_of(LABEL, LABEL)),  # category, how it was evaluated
+}
+_CLIP = object_of(
+    sha256=SHA256,
+    media_type=LABEL,
+    size=COUNT,  # bytes
+    duration=NUMBER,  # seconds
+    loudness=NUMBER,  # LUFS
+    true_peak=NUMBER,  # dBTP
+    manifest_label=LABEL,
+    manifest_sha256=SHA256,
+    marks=list_of(row_of(LABEL, LABEL)),  # layer, version
+)
+_BY_A_PERSON = {"role": SLUG, "reason_commitment": COMMITMENT}
+_DIGESTS_OF_CLIPS = list_of(SHA256)  # sorted
+
+FORMS: Mapping[EventKind, Form] = {
+    EventKind.SUBMISSION_RECEIVED: Form(
+        {
+            "script_commitment": COMMITMENT,
+            "plan_commitment": COMMITMENT,
+            "language": LABEL,
+            "bytes": COUNT,
+            "voices": list_of(LABEL),
+        }
+    ),
+    EventKind.SCREENING_DECIDED: Form(_DECISION),
+    EventKind.SCREENING_SHADOWED: Form(
+        {
+            **_POLICY,
+            "live_policy_digest": DIGEST,
+            "live_verdict": VERDICT,
+            "models": _MODELS,
+            "script_commitment": COMMITMENT,
+        },
+        {
+            "verdict": VERDICT,
+            "findings": _DECISION["findings"],
+            "coverage": _DECISION["coverage"],
+            "error": SLUG,  # why there is no verdict
+        },
+    ),
+    EventKind.SUBMISSION_BLOCKED: Form({"policy_digest": DIGEST}),
+    EventKind.CLIP_PRODUCED: Form(
+        {
+            "plan_commitment": COMMITMENT,
+            "duration": NUMBER,  # seconds
+            "clips": list_of(_CLIP),  # in the order of their digests
+            "fingerprint_sha256": SHA256,
+            "voices": map_of(LABEL),  # voice id → version
+        }
+    ),
+    EventKind.SPEECH_HEARD: Form(
+        {"checked": FLAG},
+        {
+            **_DECISION,
+            "clip": SHA256,
+            "transcript_commitment": COMMITMENT,
+            "words": COUNT,  # of the script and its disclosure
+            "errors": COUNT,  # of these, heard otherwise
+        },
+    ),
+    EventKind.CLIP_LOGGED: Form({"entry": COUNT, "checkpoint_size": COUNT, "checkpoint_root": SHA256}),
+    EventKind.REVIEW_REQUESTED: Form({"verdict": VERDICT}),
+    EventKind.REVIEW_CLAIMED: Form({"role": SLUG}),
+    EventKind.APPROVAL_GRANTED: Form({**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS}),
+    EventKind.SUBMISSION_REJECTED: Form({**_BY_A_PERSON, "verdict": VERDICT}),
+    EventKind.RELEASE_INTENDED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT}),
+    EventKind.EPISODE_RELEASED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT, "intent_entry": COUNT}),
+    EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),
+    EventKind.EPISODE_CORRECTED: Form({**_BY_A_PERSON, "replacement": LABEL}, {"release_entry": COUNT}),
+    EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
+    EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL}),
+}
+
+
+def check_facts(kind: EventKind, facts: Mapping[str, Fact]) -> None:
+    """Insist that `facts` have the form of `kind`; raises `EventError` that names the key and what it must be."""
+    form = FORMS[kind]
+    allowed = {**form.required, **form.optional}
+    if unknown := sorted(str(key) for key in facts if key not in allowed):
+        raise EventError(f"event {kind} has the unknown facts {unknown[:5]}; it may have {sorted(allowed)}")
+    if missing := sorted(key for key in form.required if key not in facts):
+        raise EventError(f"event {kind} lacks the facts {missing}")
+    for key, value in facts.items():
+        if not allowed[key].holds(value):
+            raise EventError(f"fact '{key}' of event {kind} must be {allowed[key].name}")

@@ -1,0 +1,29 @@
+"""The closed vocabulary of the log: everything that can happen, one member per kind (pure)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What an entry says; which facts go with a kind is in `audit.facts`."""
+
+    # An episode's way through the gate; the subject is the episode.
+    SUBMISSION_RECEIVED = "submission.received"  # a script was accepted for screening
+    SCREENING_DECIDED = "screening.decided"  # the policy gave its verdict
+    SCREENING_SHADOWED = "screening.shadowed"  # a policy in shadow gave its verdict, or failed; it decides nothing
+    SUBMISSION_BLOCKED = "submission.blocked"  # terminal: the policy forbids it
+    CLIP_PRODUCED = "clip.produced"  # spoken, marked, signed and read back
+    SPEECH_HEARD = "speech.heard"  # the finished audio was transcribed, compared with the script and screened
+    CLIP_LOGGED = "clip.logged"  # a verified receipt for the clip exists
+    REVIEW_REQUESTED = "review.requested"  # a person must decide
+    REVIEW_CLAIMED = "review.claimed"  # a person took the case
+    APPROVAL_GRANTED = "approval.granted"  # by a person, or by the policy when nothing was found
+    SUBMISSION_REJECTED = "submission.rejected"  # terminal: a person said no, with a reason
+    RELEASE_INTENDED = "release.intended"  # written and sealed before the first public byte
+    EPISODE_RELEASED = "episode.released"  # public
+    EPISODE_WITHDRAWN = "episode.withdrawn"  # a person took a released episode back, with a reason
+    EPISODE_CORRECTED = "episode.corrected"  # a person named another released episode that takes its place
+    SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
+    # The installation itself; the subject is the key.
+    KEY_CREATED = "key.created"  # a signing or watermark key came into use

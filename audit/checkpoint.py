@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from audit.errors import CheckpointError
 from audit.merkle import EMPTY_ROOT, HASH_BYTES
-from audit.note import LogKey, Verifier, decode_base64, encode_base64, open_note, sign_note
+from audit.note import ED25519_TYPE, LogKey, Verifier, decode_base64, encode_base64, open_note, sign_note
 
 __all__ = ["Checkpoint", "LogKey", "Verifier", "parse_and_verify", "parse_decimal", "sign_checkpoint"]
 
@@ -50,7 +50,7 @@ def parse_and_verify(note: str, *, origin: str, verifiers: Sequence[Verifier]) -
     # 1.
     text, signed = open_note(note, verifiers)
     # 2.
-    if all(verifier.name != origin for verifier in signed):
+    if not any(verifier.name == origin and verifier.signature_type == ED25519_TYPE for verifier in signed):
         raise CheckpointError(f"the checkpoint is not signed by the log {origin!r} itself")
     # 3.
     lines = text.split("\n")

@@ -27,3 +27,25 @@ class LogKeyError(AuditError):
 
 class AppendOnlyError(AuditError):
     """The database lacks a guard that refuses changes to rows of the log."""
+
+
+class WitnessRefusalError(AuditError):
+    """A witness does not cosign; `status`, `body` and `media_type` are its answer by the witness protocol."""
+
+    def __init__(self, message: str, *, status: int, body: str, media_type: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+        self.media_type = media_type
+
+
+class WitnessStateError(AuditError):
+    """What a witness remembers is missing, cannot be read, or belongs to another key; it must not cosign anything."""
+
+
+class WitnessPolicyError(AuditError):
+    """A witness policy is malformed; nothing can be accepted under it."""
+
+
+class QuorumError(AuditError):
+    """A checkpoint lacks the cosignatures that the policy asks for."""

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -53,6 +54,8 @@ def encode_base64(raw: bytes) -> str:
 class Verifier:
     """A public key under the name it signs with; the name of a log's key is the log's origin."""
 
+    signature_type: ClassVar[bytes] = ED25519_TYPE
+
     name: str
     public_key: bytes = field(repr=False)  # 32 bytes, RFC 8032
 
@@ -66,23 +69,30 @@ class Verifier:
     @property
     def key_id(self) -> bytes:
         """Four bytes that tell keys of one name apart; not a fingerprint to trust a key by."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519_TYPE + self.public_key).digest()[:KEY_ID_BYTES]
+        return hashlib.sha256(self.name.encode() + b"\n" + self._typed_key).digest()[:KEY_ID_BYTES]
 
     @property
     def vkey(self) -> str:
         """The key as one line of text: name, key ID in hex, base64 of type and key, joined by '+'."""
-        return f"{self.name}+{self.key_id.hex()}+{encode_base64(ED25519_TYPE + self.public_key)}"
+        return f"{self.name}+{self.key_id.hex()}+{encode_base64(self._typed_key)}"
+
+    @property
+    def _typed_key(self) -> bytes:
+        return self.signature_type + self.public_key
 
     @classmethod
-    def parse(cls, vkey: str) -> Verifier:
-        """Read a `vkey` line; raises `CheckpointError` if it is malformed or not an Ed25519 key."""
+    def parse(cls, vkey: str) -> Self:
+        """Read a `vkey` line; raises `CheckpointError` if it is malformed or a key of another type."""
         parts = vkey.strip().split("+", 2)
         if len(parts) != 3:
             raise CheckpointError("a verifier key has the form name+keyid+base64; this text has not")
         name, key_id, encoded = parts
         typed = decode_base64(encoded, "the verifier key")
-        if typed[:1] != ED25519_TYPE:
-            raise CheckpointError("the verifier key is not of type Ed25519 (0x01)")
+        if typed[:1] != cls.signature_type:
+            raise CheckpointError(
+                f"the verifier key of {name!r} has type 0x{typed[:1].hex()}, but 0x{cls.signature_type.hex()} is needed "
+                "here: 0x01 is the key of a log, 0x04 that of a witness"
+            )
         verifier = cls(name, typed[1:])
         if key_id != verifier.key_id.hex():
             raise CheckpointError(f"the verifier key of {name!r} does not match its own key ID; copy it again")
@@ -160,11 +170,36 @@ class LogKey:
         return Verifier(name, public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line of a note, unverified."""
+
+    name: str
+    key_id: bytes
+    signature: bytes = field(repr=False)
+
+    @property
+    def line(self) -> str:
+        """The line, with its newline, exactly as notes carry it."""
+        return f"{_SIGNATURE_PREFIX}{self.name} {encode_base64(self.key_id + self.signature)}\n"
+
+    @classmethod
+    def parse(cls, line: str) -> Signature:
+        """Read a line without its newline; raises `CheckpointError`."""
+        name, separator, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
+        if not line.startswith(_SIGNATURE_PREFIX) or not separator or not name or "+" in name:
+            raise CheckpointError("a signature line of the note is malformed")
+        blob = decode_base64(encoded, "a signature of the note")
+        if len(blob) <= KEY_ID_BYTES:
+            raise CheckpointError("a signature of the note is too short")
+        return cls(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:])
+
+
 def sign_note(text: str, *, name: str, key: LogKey) -> str:
     """Return `text` as a note with one signature by `key` under `name`."""
     _require_text(text)
     signature = key.private_key.sign(text.encode())
-    return f"{text}\n{_SIGNATURE_PREFIX}{name} {encode_base64(key.verifier(name).key_id + signature)}\n"
+    return f"{text}\n{Signature(name, key.verifier(name).key_id, signature).line}"
 
 
 def open_note(note: str, verifiers: Sequence[Verifier]) -> tuple[str, tuple[Verifier, ...]]:
@@ -174,24 +209,33 @@ def open_note(note: str, verifiers: Sequence[Verifier]) -> tuple[str, tuple[Veri
     """
     if not verifiers:
         raise CheckpointError("no verifier keys were given; without a key nothing can be verified")
-    text, signature_lines = _split_note(note)
-    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
-    signed: list[Verifier] = []
-    for line in signature_lines:
-        name, key_id, signature = _parse_signature(line)
-        verifier = known.get((name, key_id))
-        if verifier is None:
-            continue
-        verifier.verify(text, signature)
-        if verifier not in signed:
-            signed.append(verifier)
+    text, signatures = split_note(note)
+    signed = signers(text, signatures, verifiers)
     if not signed:
         names = ", ".join(sorted({verifier.name for verifier in verifiers}))
         raise CheckpointError(f"the note has no signature by an expected key ({names})")
-    return text, tuple(signed)
+    return text, signed
 
 
-def _split_note(note: str) -> tuple[str, list[str]]:
+def signers(text: str, signatures: Sequence[Signature], verifiers: Sequence[Verifier]) -> tuple[Verifier, ...]:
+    """Return those of `verifiers` that signed `text`, each once; unknown keys are ignored.
+
+    Raises `CheckpointError` if the signature of a known key is bad: that spoils the whole note.
+    """
+    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    signed: list[Verifier] = []
+    for one in signatures:
+        verifier = known.get((one.name, one.key_id))
+        if verifier is None:
+            continue
+        verifier.verify(text, one.signature)
+        if verifier not in signed:
+            signed.append(verifier)
+    return tuple(signed)
+
+
+def split_note(note: str) -> tuple[str, tuple[Signature, ...]]:
+    """Return the text of a note and its signatures, unverified; raises `CheckpointError` if it is malformed."""
     if len(note) > MAX_NOTE_CHARACTERS:
         raise CheckpointError(f"the note is longer than {MAX_NOTE_CHARACTERS} characters")
     head, separator, tail = note.rpartition("\n\n")
@@ -202,17 +246,7 @@ def _split_note(note: str) -> tuple[str, list[str]]:
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise CheckpointError(f"the note has more than {MAX_SIGNATURES} signatures")
-    return text, lines
-
-
-def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
-    name, separator, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
-    if not line.startswith(_SIGNATURE_PREFIX) or not separator or not name or "+" in name:
-        raise CheckpointError("a signature line of the note is malformed")
-    blob = decode_base64(encoded, "a signature of the note")
-    if len(blob) <= KEY_ID_BYTES:
-        raise CheckpointError("a signature of the note is too short")
-    return name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:]
+    return text, tuple(Signature.parse(line) for line in lines)
 
 
 def _require_text(text: str) -> None:

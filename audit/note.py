@@ -90,8 +90,8 @@ class Verifier:
         typed = decode_base64(encoded, "the verifier key")
         if typed[:1] != cls.signature_type:
             raise CheckpointError(
-                f"the verifier key of {name!r} has type 0x{typed[:1].hex()}, but 0x{cls.signature_type.hex()} is needed "
-                "here: 0x01 is the key of a log, 0x04 that of a witness"
+                f"the verifier key of {name!r} has type 0x{typed[:1].hex()}, but 0x{cls.signature_type.hex()} is "
+                "needed here: 0x01 is the key of a log, 0x04 that of a witness"
             )
         verifier = cls(name, typed[1:])
         if key_id != verifier.key_id.hex():

@@ -21,12 +21,13 @@ from datetime import datetime
 from pathlib import Path
 
 from audit.cosignature import CosignatureVerifier, cosign, witness_verifier
-from audit.errors import CheckpointError, WitnessStateError
-from audit.note import LogKey, Signature, Verifier
-from audit.witness import Submission, TreeHead, examine, follow, origin_hash
+from audit.errors import CheckpointError, WitnessRefusalError, WitnessStateError
+from audit.note import LogKey, Verifier
+from audit.witness import Refusal, Submission, TreeHead, examine, follow, origin_hash
 
 KEY_FILE, VKEY_FILE, STATE_FILE = "witness.key", "witness.vkey", "witness.db"
 BUSY_MILLISECONDS = 10_000  # several processes may serve one witness; one commit takes milliseconds
+MAX_CONTRADICTIONS = 100  # one proves enough; more would let a bad log fill the disk
 
 _SCHEMA = """
 CREATE TABLE witness (id INTEGER PRIMARY KEY CHECK (id = 1), vkey TEXT NOT NULL);
@@ -37,6 +38,7 @@ CREATE TABLE cosigned (
   note TEXT NOT NULL,
   at INTEGER NOT NULL
 );
+CREATE TABLE contradiction (id INTEGER PRIMARY KEY, origin TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TRIGGER cosigned_guards_update BEFORE UPDATE ON cosigned FOR EACH ROW
   WHEN NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root <> OLD.root) OR NEW.origin <> OLD.origin
   BEGIN SELECT RAISE(ABORT, 'a witness never goes back'); END;
@@ -84,7 +86,12 @@ class Witness:
             row = connection.execute(
                 "SELECT size, root, at FROM cosigned WHERE origin = ?", (submission.origin,)
             ).fetchone()
-            head = follow(submission, TreeHead(row[0], row[1]) if row else None)
+            try:
+                head = follow(submission, TreeHead(row[0], row[1]) if row else None)
+            except WitnessRefusalError as refusal:
+                if refusal.status == Refusal.INCONSISTENT:
+                    self._keep_evidence(connection, submission)
+                raise
             # Never earlier than before: a clock that was set back must not date a larger tree before a smaller one.
             at = max(int(self._clock().timestamp()), row[2] if row else 0)
             cosignature = cosign(submission.text, name=self.verifier.name, key=self._key, at=at)
@@ -106,6 +113,21 @@ class Witness:
             row = self._connection.execute("SELECT note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
         return str(row[0]) if row else None
 
+    def contradictions(self, origin: str) -> list[bytes]:
+        """Return the requests, signed by the log, that did not add to what was cosigned: proof against the log."""
+        with self._lock, _reading():
+            rows = self._connection.execute("SELECT body FROM contradiction WHERE origin = ? ORDER BY id", (origin,))
+            return [bytes(row[0]) for row in rows]
+
+    def _keep_evidence(self, connection: sqlite3.Connection, submission: Submission) -> None:
+        """Keep a request that was refused as inconsistent, and the checkpoint that it contradicts stays as it is."""
+        (held,) = connection.execute("SELECT count(*) FROM contradiction").fetchone()
+        if held < MAX_CONTRADICTIONS:
+            connection.execute(
+                "INSERT INTO contradiction (origin, at, body) VALUES (?, ?, ?)",
+                (submission.origin, int(self._clock().timestamp()), submission.body()),
+            )
+
     @contextmanager
     def _exclusive(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _reading():
@@ -113,6 +135,9 @@ class Witness:
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+            except WitnessRefusalError:
+                self._connection.execute("COMMIT")  # nothing was changed, but evidence may have been kept
+                raise
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -168,8 +193,8 @@ def open_witness(folder: Path, *, logs: Sequence[Verifier], clock: Callable[[], 
 def _open(state: Path, vkey: str) -> sqlite3.Connection:
     if not state.is_file():
         raise WitnessStateError(
-            f"{state} is missing: the witness does not know what it has cosigned and must not cosign again; restore the "
-            "file as it was last, or make a new witness under another name"
+            f"{state} is missing: the witness does not know what it has cosigned and must not cosign again; restore "
+            "the file as it was last, or make a new witness under another name"
         )
     with _reading():
         connection = sqlite3.connect(state, isolation_level=None, check_same_thread=False)

@@ -9,6 +9,7 @@ from gateway.cli.log.prove import prove
 from gateway.cli.log.show import show
 from gateway.cli.log.tail import tail
 from gateway.cli.log.verify import verify
+from gateway.cli.log.witness import witness
 
 
 @click.group(short_help="Read the audit log, and prove entries.")
@@ -16,5 +17,5 @@ def log() -> None:
     """Read the audit log, and prove what is in it."""
 
 
-for command in (tail, show, prove, verify, checkpoint):
+for command in (tail, show, prove, verify, checkpoint, witness):
     log.add_command(command)

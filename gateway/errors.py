@@ -121,6 +121,14 @@ class InvalidRequestError(GatewayError):
     title = "The request is not valid"
 
 
+class WithdrawnError(GatewayError):
+    """The episode was released and then taken back; `reason` says why, `replacement` what takes its place."""
+
+    slug = "withdrawn"
+    status = 410
+    title = "The episode was taken back"
+
+
 class RangeNotSatisfiableError(GatewayError):
     """The byte ranges lie outside the file, or are too many or overlap; `size` is the file's size in bytes."""
 

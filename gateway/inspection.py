@@ -6,6 +6,7 @@
 4. Every stored receipt still verifies.
 5. Every released episode has an approval, a receipt and all its files.
 6. Every stored transcript is the one that the log says was heard.
+7. Exactly the episodes that the log says were taken back, were.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from audit.checkpoint import parse_and_verify
 from audit.errors import AuditError
@@ -24,11 +25,22 @@ from audit.fsck import FsckReport, fsck
 from audit.log import Log
 from audit.published import read_checkpoint_file
 from audit.receipt import Receipt, verify_receipt
+from audit.store import EntryRow
 from gateway.blobs import BlobStore
 from gateway.commitments import commit, digest_of
 from gateway.db import Database
 from gateway.errors import StorageError
-from gateway.submissions import Clip, EpisodeApproval, EpisodeHearing, EpisodeReceipt, EpisodeRelease, EpisodeSecret
+from gateway.submissions import (
+    Clip,
+    EpisodeApproval,
+    EpisodeHearing,
+    EpisodeReceipt,
+    EpisodeRelease,
+    EpisodeSecret,
+    EpisodeWithdrawal,
+    State,
+    Submission,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,23 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) 
         # 6.
         for hearing in session.exec(select(EpisodeHearing)):
             problems += _wrong_transcript(session, log, hearing)
+        # 7.
+        problems += _wrong_withdrawals(session)
     return Inspection(report, len(names), len(receipts), len(releases), tuple(problems))
+
+
+def _wrong_withdrawals(session: Session) -> Iterator[str]:
+    """Yield the episodes whose row and whose event disagree on whether they were taken back."""
+    kinds = {EventKind.EPISODE_WITHDRAWN.value: State.WITHDRAWN, EventKind.EPISODE_CORRECTED.value: State.SUPERSEDED}
+    entries = session.exec(select(EntryRow.subject, EntryRow.kind).where(col(EntryRow.kind).in_(kinds)))
+    logged = {subject: kinds[kind].value for subject, kind in entries}
+    taken_back = [State.WITHDRAWN.value, State.SUPERSEDED.value]
+    rows = session.exec(select(Submission.id, Submission.state).where(col(Submission.state).in_(taken_back)))
+    states = dict(rows.all())
+    explained = set(session.exec(select(EpisodeWithdrawal.episode_id)))
+    for episode_id in sorted(logged.keys() | states.keys() | explained):
+        if logged.get(episode_id) != states.get(episode_id) or episode_id not in explained:
+            yield f"withdrawal of {episode_id}: its row, its state and the log do not agree"
 
 
 def _wrong_transcript(session: Session, log: Log, hearing: EpisodeHearing) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""What is public: released episodes as values, read from the rows. What is not released does not exist here."""
+"""What is public: released episodes as values, read from the rows, and what was public and was taken back.
+
+What was never released does not exist here.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from gateway.submissions import Clip, EpisodeRelease, State, Submission, Timeline
+from gateway.submissions import PUBLISHED, Clip, EpisodeRelease, EpisodeWithdrawal, State, Submission, Timeline
 
 EXTENSIONS = {"audio/mpeg": "mp3", "audio/wav": "wav"}
 PREFERRED = tuple(EXTENSIONS)  # what players get first
@@ -46,6 +49,15 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Why an episode is no longer released, as anybody may know it."""
+
+    reason: str
+    withdrawn_at: datetime
+    replacement: str | None  # released episode that takes its place
+
+
+@dataclass(frozen=True, slots=True)
 class PublicEpisode:
     """A released episode; `clips` begins with the rendition that players get first."""
 
@@ -58,6 +70,14 @@ class PublicEpisode:
     clips: tuple[PublicClip, ...]
     cues: tuple[Spoken, ...]
     chapters: tuple[tuple[float, str], ...]  # (seconds, title)
+    withdrawal: Withdrawal | None = None  # None while it is released
+
+    @property
+    def state(self) -> State:
+        """Released, withdrawn or superseded."""
+        if self.withdrawal is None:
+            return State.RELEASED
+        return State.WITHDRAWN if self.withdrawal.replacement is None else State.SUPERSEDED
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -68,6 +88,11 @@ class PublicEpisode:
 def find_released(session: Session, episode_id: str) -> PublicEpisode | None:
     """Return a released episode, or None for one that is not released or does not exist."""
     return next(iter(_read(session, _released().where(col(Submission.id) == episode_id))), None)
+
+
+def find_published(session: Session, episode_id: str) -> PublicEpisode | None:
+    """Return an episode that was released once, also if it was taken back since; None for any other."""
+    return next(iter(_read(session, _published().where(col(Submission.id) == episode_id))), None)
 
 
 def list_released(session: Session, *, limit: int = MAX_FEED_EPISODES) -> list[PublicEpisode]:
@@ -93,10 +118,15 @@ def released_since(session: Session, *, entry_index: int) -> tuple[list[str], fl
 def episode_of_clip(
     session: Session, *, sha256: str | None = None, manifest_label: str | None = None
 ) -> PublicEpisode | None:
-    """Return the released episode that has a rendition of these bytes, or with this manifest."""
+    """Return the episode, released once, that has a rendition of these bytes, or with this manifest."""
     condition = col(Clip.sha256) == sha256 if sha256 else col(Clip.manifest_label) == manifest_label
     episode_id = session.exec(select(Clip.episode_id).where(condition)).first()
-    return find_released(session, episode_id) if episode_id else None
+    return find_published(session, episode_id) if episode_id else None
+
+
+def last_withdrawal(session: Session) -> datetime | None:
+    """Return when an episode was last taken back; the feed changed then."""
+    return session.exec(select(func.max(EpisodeWithdrawal.withdrawn_at))).one()
 
 
 def public_clips(rows: Iterable[Clip]) -> tuple[PublicClip, ...]:
@@ -118,11 +148,16 @@ def public_clips(rows: Iterable[Clip]) -> tuple[PublicClip, ...]:
 
 
 def _released() -> Any:
-    """The statement all look-ups start from: a release row and a state that agree."""
+    """The statement that look-ups of what is public start from: a release row and a state that agree."""
+    return _published().where(col(Submission.state) == State.RELEASED.value)
+
+
+def _published() -> Any:
+    """The same with what was public once."""
     return (
         select(Submission, EpisodeRelease)
         .join(EpisodeRelease, col(EpisodeRelease.episode_id) == col(Submission.id))
-        .where(col(Submission.state) == State.RELEASED.value)
+        .where(col(Submission.state).in_([state.value for state in PUBLISHED]))
     )
 
 
@@ -132,6 +167,8 @@ def _read(session: Session, statement: Any) -> list[PublicEpisode]:
     clips: dict[str, list[Clip]] = {}
     for clip in session.exec(select(Clip).where(col(Clip.episode_id).in_(ids))):
         clips.setdefault(clip.episode_id, []).append(clip)
+    taken_back = session.exec(select(EpisodeWithdrawal).where(col(EpisodeWithdrawal.episode_id).in_(ids)))
+    withdrawals = {row.episode_id: Withdrawal(row.reason, row.withdrawn_at, row.replacement) for row in taken_back}
     timelines = {row.episode_id: row for row in session.exec(select(Timeline).where(col(Timeline.episode_id).in_(ids)))}
     return [
         PublicEpisode(
@@ -144,6 +181,7 @@ def _read(session: Session, statement: Any) -> list[PublicEpisode]:
             clips=public_clips(clips.get(submission.id, ())),
             cues=_cues(timelines.get(submission.id)),
             chapters=_chapters(timelines.get(submission.id), submission.title),
+            withdrawal=withdrawals.get(submission.id),
         )
         for submission, release in rows
     ]

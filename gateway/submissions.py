@@ -31,6 +31,8 @@ class State(StrEnum):
     AWAITING_REVIEW = "awaiting_review"  # a person must decide
     APPROVED = "approved"  # a person, or the policy, said yes
     RELEASED = "released"  # public
+    WITHDRAWN = "withdrawn"  # was public; a person took it back
+    SUPERSEDED = "superseded"  # was public; another released episode takes its place
     BLOCKED = "blocked"  # the policy forbids it
     REJECTED = "rejected"  # a person said no
     FAILED = "failed"  # a named failure; `failure` says which
@@ -44,13 +46,17 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.LOGGED: frozenset({State.AWAITING_REVIEW, State.APPROVED, State.FAILED}),
     State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.FAILED}),
     State.APPROVED: frozenset({State.RELEASED, State.FAILED}),
-    State.RELEASED: frozenset(),
+    State.RELEASED: frozenset({State.WITHDRAWN, State.SUPERSEDED}),
+    State.WITHDRAWN: frozenset(),
+    State.SUPERSEDED: frozenset(),
     State.BLOCKED: frozenset(),
     State.REJECTED: frozenset(),
     State.FAILED: frozenset(),
 }
 
-TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
+# Where the gate itself has nothing left to do; what is released, a person may still take back.
+TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following) | {State.RELEASED}
+PUBLISHED = frozenset({State.RELEASED, State.WITHDRAWN, State.SUPERSEDED})  # was public once
 RESTING = TERMINAL | {State.AWAITING_REVIEW}  # nothing happens until a person acts, or ever
 
 
@@ -193,6 +199,16 @@ class Erasure(SQLModel, table=True):
     audio: bool  # whether the stored sound goes too
     requested_at: datetime = Field(sa_type=UtcDateTime)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class EpisodeWithdrawal(SQLModel, table=True):
+    """The fact that a released episode was taken back; the primary key makes it happen once."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    reason: str = Field(sa_type=Text)  # public: shown wherever the episode was
+    withdrawn_by: str = Field(max_length=64)  # API key id, or "operator" for the command line
+    withdrawn_at: datetime = Field(sa_type=UtcDateTime)
+    replacement: str | None = Field(default=None, foreign_key="submission.id", max_length=32)  # released episode
 
 
 class ApiKey(SQLModel, table=True):

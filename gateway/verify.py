@@ -9,7 +9,7 @@ Checks, in this order:
 5. Fingerprint: the sound is that of the episode which bytes, mark or credentials name, at the place that a mark names;
    if nothing names one, which released episodes it sounds like.
 6. Audit log: the receipts of that episode verify against the log's key and its signed checkpoints.
-7. Release: that episode is public.
+7. Release: that episode is public, or was and was taken back, or never was.
 
 `gateway.verification.report.conclude` turns them into one conclusion. A check that could not run says so (`error`) and
 supports nothing. The upload is never stored, and the report names no score: see `docs/verification.md`.
@@ -25,14 +25,14 @@ from audit.errors import AuditError
 from audit.log import Log
 from gateway.db import Database
 from gateway.errors import GatewayError, ReleaseRefusedError
-from gateway.releases import PublicEpisode, episode_of_clip, find_released
+from gateway.releases import PublicEpisode, episode_of_clip, find_published
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.hardening import PUBLIC_BOUND
 from gateway.verification.inclusion import prove_release
 from gateway.verification.listening import Listener
 from gateway.verification.report import Agreement, Evidence, Outcome, Report, conclude
-from gateway.verification.words import describe_credentials, describe_differences, describe_episode
+from gateway.verification.words import describe_credentials, describe_differences, describe_episode, describe_release
 from synth.containers import sniff
 from synth.credentials import CredentialsDetail, CredentialsReader, CredentialsReport, CredentialsState
 from synth.decode import DecodeLimits, decode
@@ -99,7 +99,7 @@ class Verifier:
         episode = self._named(case)
         self._check_log(case, episode)  # 6.
         self._check_release(case, episode)  # 7.
-        conclusion = conclude(_evidence(case))
+        conclusion = conclude(_evidence(case, episode))
         return Report(
             conclusion=conclusion,
             sha256=case.sha256,
@@ -109,7 +109,9 @@ class Verifier:
             episode=describe_episode(episode, case.container, self._public_url) if episode else None,
             passages=case.passages,
             similar=case.similar,
-            differences=describe_differences(conclusion, episode, case.container, case.sound, case.credentials),
+            differences=describe_differences(
+                conclusion, episode, case.container, case.sound, case.credentials, exact=case.exact is not None
+            ),
         )
 
     def _check_readable(self, case: Case) -> AudioError | None:
@@ -170,7 +172,7 @@ class Verifier:
         episode_id = report.facts.episode_id if report.facts is not None else None
         with self._database.read() as session:
             if episode_id is not None:
-                return find_released(session, episode_id)
+                return find_published(session, episode_id)
             return episode_of_clip(session, manifest_label=report.label) if report.label else None
 
     def _named(self, case: Case) -> PublicEpisode | None:
@@ -185,7 +187,7 @@ class Verifier:
             return None
         try:
             with self._database.read() as session:
-                return find_released(session, chosen)
+                return find_published(session, chosen)
         except GatewayError:
             return None  # safe to ignore because checks 6 and 7 then report that there is nothing to look at
 
@@ -197,7 +199,7 @@ class Verifier:
         try:
             with self._database.read() as session:
                 sha256 = case.sha256 if case.exact is not None else None
-                proven = prove_release(session, self._log, episode.id, sha256=sha256)
+                proven = prove_release(session, self._log, episode.id, sha256=sha256, state=episode.state)
         except (AuditError, ReleaseRefusedError) as error:
             case.add(6, *add, Outcome.FAIL, f"The log does not prove this episode's release: {error}.")
             return
@@ -214,11 +216,12 @@ class Verifier:
     def _check_release(self, case: Case, episode: PublicEpisode | None) -> None:
         add = ("release", "Release")
         if episode is not None:
-            words = f"The episode has been public since {episode.released_at:%Y-%m-%d %H:%M} UTC."
-            case.add(7, *add, Outcome.PASS, words, episode_id=episode.id, released_at=episode.released_at.isoformat())
+            outcome, words = describe_release(episode)
+            released_at = episode.released_at.isoformat()
+            case.add(7, *add, outcome, words, state=episode.state.value, episode_id=episode.id, released_at=released_at)
         elif case.credentials is not None and _issued_here(case.credentials):
             words = "The credentials were issued here, but no released episode has them."
-            case.add(7, *add, Outcome.FAIL, words)
+            case.add(7, *add, Outcome.FAIL, words, state="never_released")
         else:
             case.add(7, *add, Outcome.NOT_APPLICABLE, "No episode was named, so there is no release to look up.")
 
@@ -235,7 +238,7 @@ def _issued_here(report: CredentialsReport) -> bool:
     return report.state is CredentialsState.TRUSTED or report.detail is CredentialsDetail.CONTENT_CHANGED
 
 
-def _evidence(case: Case) -> Evidence:
+def _evidence(case: Case, episode: PublicEpisode | None) -> Evidence:
     report = case.credentials
     return Evidence(
         exact=case.exact.id if case.exact else None,
@@ -249,4 +252,5 @@ def _evidence(case: Case) -> Evidence:
         similar=tuple(one.episode_id for one in case.similar),
         logged=case.logged,
         released=case.exact is not None,
+        taken_back=episode is not None and episode.withdrawal is not None,
     )

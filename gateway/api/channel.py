@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ from gateway.api.episodes import audio_url
 from gateway.api.media import PUBLIC_HEADERS, StoredFile, is_unchanged, serve_file
 from gateway.api.problems import problem_responses
 from gateway.feed import Channel, FeedEpisode, FeedFile, render_feed
-from gateway.releases import PublicEpisode, list_released
+from gateway.releases import PublicEpisode, last_withdrawal, list_released
 from gateway.settings import Settings
 from synth.speak import DISCLOSURE_SPEAKER
 
@@ -41,12 +42,15 @@ def get_feed(request: Request, backend: BackendDep) -> Response:
     settings = backend.toolchain.settings
     with backend.toolchain.database.read() as session:
         episodes = [episode for episode in list_released(session) if episode.clips]
+        taken_back = last_withdrawal(session)
+    changes = [*(episode.released_at for episode in episodes[:1]), *([taken_back] if taken_back else [])]
+    changed = max(changes, default=None)
     content = render_feed(_channel(settings, episodes), [_item(settings, episode) for episode in episodes])
     etag = hashlib.sha256(content).hexdigest()
     headers = {**PUBLIC_HEADERS, "Cache-Control": FEED_CACHE, "ETag": f'"{etag}"'}
-    if episodes:
-        headers["Last-Modified"] = format_datetime(episodes[0].released_at, usegmt=True)
-    if is_unchanged(request, etag) or _not_modified_since(request, episodes):
+    if changed is not None:
+        headers["Last-Modified"] = format_datetime(changed, usegmt=True)
+    if is_unchanged(request, etag) or _not_modified_since(request, changed):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=FEED_TYPE)
 
@@ -60,10 +64,10 @@ def get_cover(request: Request) -> Response:
     return serve_file(request, file, {**PUBLIC_HEADERS, "Cache-Control": COVER_CACHE})
 
 
-def _not_modified_since(request: Request, episodes: list[PublicEpisode]) -> bool:
+def _not_modified_since(request: Request, changed: datetime | None) -> bool:
     """RFC 9110 section 13.1.3: only where no entity tag was sent; a date that cannot be read does not count."""
     header = request.headers.get("if-modified-since")
-    if header is None or "if-none-match" in request.headers or not episodes:
+    if header is None or "if-none-match" in request.headers or changed is None:
         return False
     try:
         since = parsedate_to_datetime(header)
@@ -71,7 +75,7 @@ def _not_modified_since(request: Request, episodes: list[PublicEpisode]) -> bool
         return False  # safe to ignore: the client gets the whole feed
     if since.tzinfo is None:
         return False
-    return episodes[0].released_at.replace(microsecond=0) <= since
+    return changed.replace(microsecond=0) <= since
 
 
 def _channel(settings: Settings, episodes: list[PublicEpisode]) -> Channel:

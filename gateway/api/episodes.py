@@ -16,15 +16,16 @@ from starlette.responses import Response
 
 from gateway.api.access import OptionalCaller
 from gateway.api.backend import Backend, BackendDep
-from gateway.api.media import IMMUTABLE, PRIVATE, PUBLIC_HEADERS, StoredFile, is_unchanged, serve_file
+from gateway.api.media import PRIVATE, PUBLIC_HEADERS, PUBLISHED, StoredFile, is_unchanged, serve_file
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import EXAMPLE_SHA256, ChapterOut, ClipOut, EpisodeId, EpisodeOut
 from gateway.api.transcript import chapters_json, transcript_vtt
 from gateway.api.visibility import may_hear
 from gateway.auth import Caller
 from gateway.errors import NotFoundError
-from gateway.releases import EXTENSIONS, PublicClip, PublicEpisode, find_released
-from gateway.submissions import Clip
+from gateway.releases import EXTENSIONS, PublicClip, PublicEpisode, find_published
+from gateway.submissions import Clip, EpisodeWithdrawal
+from gateway.withdrawal import taken_back
 
 router = APIRouter(tags=["episodes"])
 
@@ -43,7 +44,7 @@ _AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole file.", "content": _AUDIO},
     206: {"description": "The byte ranges asked for.", "content": {**_AUDIO, "multipart/byteranges": {}}},
     304: {"description": "The client has these bytes."},
-    **problem_responses(401, 404, 416, 503),
+    **problem_responses(401, 404, 410, 416, 503),
 }
 
 
@@ -67,7 +68,7 @@ def clip_out(episode_id: str, clip: PublicClip) -> ClipOut:
     )
 
 
-@router.get("/v1/episodes/{episode_id}", responses=problem_responses(404, 503))
+@router.get("/v1/episodes/{episode_id}", responses=problem_responses(404, 410, 503))
 def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) -> EpisodeOut:
     """Return what is public about a released episode."""
     episode = _released(backend, episode_id)
@@ -107,7 +108,7 @@ def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) 
 def get_audio(
     episode_id: EpisodeId, file_name: FileName, request: Request, backend: BackendDep, caller: OptionalCaller
 ) -> Response:
-    """Return the bytes of a rendition, whole or in ranges; the address is immutable."""
+    """Return the bytes of a rendition, whole or in ranges; the address means these bytes for ever."""
     sha256, _, extension = file_name.partition(".")
     with backend.toolchain.database.read() as session:
         clip = session.get(Clip, sha256)
@@ -122,7 +123,7 @@ def get_audio(
 @router.get(
     "/v1/episodes/{episode_id}/transcript.vtt",
     response_class=Response,
-    responses={200: {"description": "WebVTT.", "content": {"text/vtt": {}}}, **problem_responses(404, 503)},
+    responses={200: {"description": "WebVTT.", "content": {"text/vtt": {}}}, **problem_responses(404, 410, 503)},
 )
 def get_transcript(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
     """Return who says what when, as WebVTT."""
@@ -135,7 +136,7 @@ def get_transcript(episode_id: EpisodeId, request: Request, backend: BackendDep)
     response_class=Response,
     responses={
         200: {"description": "JSON chapters 1.2.", "content": {"application/json+chapters": {}}},
-        **problem_responses(404, 503),
+        **problem_responses(404, 410, 503),
     },
 )
 def get_chapters(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
@@ -147,17 +148,21 @@ def get_chapters(episode_id: EpisodeId, request: Request, backend: BackendDep) -
 
 def _released(backend: Backend, episode_id: str) -> PublicEpisode:
     with backend.toolchain.database.read() as session:
-        episode = find_released(session, episode_id)
+        episode = find_published(session, episode_id)
+        withdrawal = session.get(EpisodeWithdrawal, episode_id)
+    if withdrawal is not None:
+        raise taken_back(withdrawal)
     if episode is None or not episode.clips:
         raise NotFoundError(f"no released episode is called '{episode_id}'")
     return episode
 
 
 def _audio_headers(session: Session, episode_id: str, caller: Caller | None) -> dict[str, str]:
-    if find_released(session, episode_id) is not None:
-        return {**PUBLIC_HEADERS, "Cache-Control": IMMUTABLE}
+    withdrawal = session.get(EpisodeWithdrawal, episode_id)
+    if withdrawal is None and find_published(session, episode_id) is not None:
+        return {**PUBLIC_HEADERS, "Cache-Control": PUBLISHED}
     if caller is None or not may_hear(session, caller, episode_id):
-        raise _no_audio()
+        raise _no_audio() if withdrawal is None else taken_back(withdrawal)
     return {"Cache-Control": PRIVATE}
 
 

@@ -16,7 +16,7 @@ from gateway.api.schemas import EpisodeId
 from gateway.api.visibility import visible_submission
 from gateway.errors import NotFoundError
 from gateway.publish import Purpose
-from gateway.releases import find_released
+from gateway.releases import find_published
 from gateway.submissions import EpisodeReceipt
 
 router = APIRouter(tags=["log"])
@@ -56,7 +56,7 @@ def get_proof(
     `intent` was written before the first public byte, names the released files' digests, and is what a listener needs.
     """
     with backend.toolchain.database.read() as session:
-        if find_released(session, episode_id) is None:
+        if find_published(session, episode_id) is None:
             if caller is None:
                 raise NotFoundError(f"no released episode is called '{episode_id}'")
             visible_submission(session, caller, episode_id)

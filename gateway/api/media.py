@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.ranges import ByteRange, parse_ranges
 
 CHUNK_BYTES = 65_536  # what one read costs in memory per listener
-IMMUTABLE = "public, max-age=31536000, immutable"  # the URL names the bytes, so it can never mean others
+# The URL names the bytes, so it can never mean others; but they can be taken back, which caches must notice in time.
+PUBLISHED = "public, max-age=3600, must-revalidate"
 PRIVATE = "no-store"
 PUBLIC_HEADERS = {  # published files may be played and read by any page
     "Access-Control-Allow-Origin": "*",

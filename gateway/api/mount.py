@@ -20,6 +20,7 @@ from gateway.api import (
     screenings,
     submissions,
     verifications,
+    withdrawals,
 )
 from gateway.api.backend import Backend
 from gateway.api.middleware import Envelope
@@ -31,6 +32,7 @@ ROUTERS = (
     submissions.router,
     reviews.router,
     episodes.router,
+    withdrawals.router,
     verifications.router,
     screenings.router,
     moderations.router,

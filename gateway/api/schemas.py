@@ -232,6 +232,27 @@ class EpisodeOut(Model):
     links: dict[str, str]
 
 
+class WithdrawalIn(Model):
+    """Why a released episode is taken back."""
+
+    reason: str = Field(
+        min_length=1, max_length=500, description="Public.", examples=["The interview's date is wrong."]
+    )
+    replacement: str | None = Field(
+        None, pattern=EPISODE_ID_PATTERN, description="Released episode that takes its place.", examples=[EXAMPLE_ID]
+    )
+
+
+class WithdrawalOut(Model):
+    """A released episode that was taken back."""
+
+    episode_id: str = Field(examples=[EXAMPLE_ID])
+    state: State = Field(description="`withdrawn` or `superseded`.")
+    reason: str
+    withdrawn_at: datetime
+    replacement: str | None = Field(description="Released episode that takes its place.")
+
+
 class ReviewOut(Model):
     """A case that waits for a decision."""
 
@@ -270,6 +291,14 @@ class CheckOut(Model):
     details: dict[str, Any]
 
 
+class TakenBackOut(Model):
+    """Why and when an episode was taken back."""
+
+    reason: str
+    withdrawn_at: datetime
+    replacement: str | None
+
+
 class NamedEpisodeOut(Model):
     """The released episode that a file is, or claims to be."""
 
@@ -279,6 +308,8 @@ class NamedEpisodeOut(Model):
     released_at: datetime
     manifest_label: str | None
     url: str
+    state: str = Field(examples=["released", "withdrawn", "superseded"])
+    withdrawal: TakenBackOut | None = Field(description="Null while the episode is released.")
 
 
 class SimilarOut(Model):

@@ -35,7 +35,7 @@ from gateway.api.visibility import visible_submission
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
-from gateway.submissions import Clip, EpisodeHearing, ReviewCase, State, Submission
+from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
 
@@ -161,7 +161,7 @@ def _summary(row: Submission) -> SubmissionOut:
 
 def _links(row: Submission) -> dict[str, str]:
     links = {"self": f"/v1/submissions/{row.id}"}
-    if row.state == State.RELEASED:
+    if row.state in PUBLISHED:
         links |= {"episode": f"/v1/episodes/{row.id}", "proof": f"/v1/log/proof/{row.id}"}
     return links
 

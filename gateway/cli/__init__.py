@@ -20,6 +20,7 @@ from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
+from gateway.cli.withdraw import withdraw
 from gateway.cli.work import work
 
 
@@ -36,10 +37,10 @@ def main() -> None:
       3  refused: the script was blocked, rejected or failed
       4  waiting for a reviewer; for policy replay and diff: there are differences
       5  verify: a copy of a released episode, without its credentials
-      6  verify: altered, or a mark that does not belong to this sound
+      6  verify: altered, withdrawn, or a mark that does not belong to this sound
       7  verify: nothing of this installation found (which says nothing about who made it)
     """
 
 
-for command in (demo, serve, work, make, screen, verify, keygen, apikey, models, policy, log, fsck):
+for command in (demo, serve, work, make, screen, verify, withdraw, keygen, apikey, models, policy, log, fsck):
     main.add_command(command)

@@ -22,6 +22,7 @@ EXITS = {
     "altered": Exit.ALTERED,
     "transplanted": Exit.ALTERED,
     "unconfirmed": Exit.ALTERED,
+    "withdrawn": Exit.ALTERED,
     "similar_content": Exit.UNKNOWN,
     "marked_unknown": Exit.UNKNOWN,
     "unknown": Exit.UNKNOWN,

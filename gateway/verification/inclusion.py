@@ -12,11 +12,19 @@ from audit.event import Event, EventKind, Fact, parse_event
 from audit.log import Log
 from audit.receipt import Receipt, verify_receipt
 from gateway.publish import Purpose, gather
+from gateway.submissions import State
 
 EXPECTED = {
     Purpose.CLIP: EventKind.CLIP_PRODUCED,
     Purpose.APPROVAL: EventKind.APPROVAL_GRANTED,
     Purpose.INTENT: EventKind.RELEASE_INTENDED,
+}
+
+
+LAST_WORD = {
+    EventKind.EPISODE_RELEASED: State.RELEASED,
+    EventKind.EPISODE_WITHDRAWN: State.WITHDRAWN,
+    EventKind.EPISODE_CORRECTED: State.SUPERSEDED,
 }
 
 
@@ -30,13 +38,14 @@ class Inclusion:
     checkpoint_size: int
 
 
-def prove_release(session: Session, log: Log, episode_id: str, *, sha256: str | None) -> list[Inclusion]:
+def prove_release(session: Session, log: Log, episode_id: str, *, sha256: str | None, state: State) -> list[Inclusion]:
     """Return what the log proves about an episode, or raise an error of `audit` or `ReleaseRefusedError`.
 
     1. The stored log still begins with its newest signed checkpoint.
     2. Every receipt that release needs is stored, and leads to a checkpoint that the log signed.
     3. Each is for the right kind of event of this episode.
     4. With `sha256`: the clip that was produced, and the release that was announced, are of exactly these bytes.
+    5. What the log last says about the episode is the state that its row claims.
     """
     # 1.
     log.check_not_forked(session)
@@ -52,6 +61,10 @@ def prove_release(session: Session, log: Log, episode_id: str, *, sha256: str | 
         if sha256 is not None and purpose is not Purpose.APPROVAL and sha256 not in _digests(event.facts):
             raise ProofError(f"the receipt of the {purpose.value} is for other bytes")
         proven.append(Inclusion(purpose, kind, receipts[purpose].index, checkpoint_size))
+    # 5.
+    said = [LAST_WORD[one.event.kind] for one in log.events_for(session, episode_id) if one.event.kind in LAST_WORD]
+    if not said or said[-1] is not state:
+        raise ProofError(f"the log last says that the episode is {said[-1] if said else 'not released'}, not {state}")
     return proven
 
 

@@ -33,6 +33,7 @@ class Conclusion(StrEnum):
     ALTERED = "altered"  # ours, but changed: other bytes than were signed, or other sound in between
     TRANSPLANTED = "transplanted"  # a mark or credentials of ours on sound that is not theirs
     SIMILAR_CONTENT = "similar_content"  # sounds like a released episode, but nothing proves that it is ours
+    WITHDRAWN = "withdrawn"  # an episode of ours, or a copy of one, that we took back
     UNCONFIRMED = "unconfirmed"  # looks like ours, but our own records do not confirm that we released it
     MARKED_UNKNOWN = "marked_unknown"  # an AI mark, but of no released episode
     UNKNOWN = "unknown"  # nothing of this installation found
@@ -46,6 +47,10 @@ CONCLUSIONS = {
     Conclusion.RECOVERED_COPY: (
         "The sound is that of an episode released here, but this is not the released file: it was converted, cut or "
         "otherwise processed on its way, and its credentials no longer hold or are gone."
+    ),
+    Conclusion.WITHDRAWN: (
+        "This is an episode that this installation released and then took back. Do not rely on it or pass it on; the "
+        "reason, and what takes its place if anything does, are named with the episode."
     ),
     Conclusion.ALTERED: (
         "The file carries credentials or a mark that were issued here, but its content was changed afterwards. Do not "
@@ -97,7 +102,8 @@ class Evidence:
     agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
     similar: tuple[str, ...] = ()  # released episodes whose content the sound is like, if nothing names one
     logged: bool = False  # the receipts of the episode verify
-    released: bool = False  # the exact episode's release stands
+    released: bool = False  # the exact episode was released here
+    taken_back: bool = False  # the episode that the file is, or claims to be, was withdrawn or superseded since
 
     def agrees(self, episode_id: str | None) -> Agreement:
         """Return how the sound compares with this episode."""
@@ -108,10 +114,10 @@ def conclude(evidence: Evidence) -> Conclusion:
     """Return the one conclusion that the evidence allows.
 
     1. A mark or credentials of ours on sound that is not theirs outweighs everything that looks right.
-    2. Exactly released bytes are genuine only if credentials, log and release all hold.
+    2. Exactly released bytes are genuine only if credentials, log and release all hold, and it was not taken back.
     3. Credentials of ours around other bytes.
     4. Credentials that are intact on bytes that we did not release.
-    5. A mark that names an episode: sound that agrees, with the log behind it, or that agrees partly.
+    5. A mark that names an episode: sound that agrees, with the log behind it, or partly; taken back or not.
     6. Content like that of an episode that nothing names.
     7. A mark alone.
     8. Nothing.
@@ -127,7 +133,9 @@ def conclude(evidence: Evidence) -> Conclusion:
     # 2.
     if evidence.exact:
         holds = evidence.trusted and evidence.logged and evidence.released
-        return Conclusion.GENUINE if holds else Conclusion.UNCONFIRMED
+        if not holds:
+            return Conclusion.UNCONFIRMED
+        return Conclusion.WITHDRAWN if evidence.taken_back else Conclusion.GENUINE
     # 3.
     if evidence.tampered:
         return Conclusion.ALTERED
@@ -136,7 +144,9 @@ def conclude(evidence: Evidence) -> Conclusion:
         return Conclusion.UNCONFIRMED
     # 5.
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.AGREES:
-        return Conclusion.RECOVERED_COPY if evidence.logged else Conclusion.UNCONFIRMED
+        if not evidence.logged:
+            return Conclusion.UNCONFIRMED
+        return Conclusion.WITHDRAWN if evidence.taken_back else Conclusion.RECOVERED_COPY
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.PARTLY:
         return Conclusion.ALTERED
     # 6.
@@ -182,6 +192,8 @@ class NamedEpisode:
     released_at: str  # ISO 8601, UTC
     manifest_label: str | None  # of the original credentials
     url: str  # of the public page of the episode
+    state: str = "released"  # or "withdrawn", "superseded"
+    withdrawal: dict[str, str | None] | None = None  # why, when, and what takes its place
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -192,6 +204,8 @@ class NamedEpisode:
             "released_at": self.released_at,
             "manifest_label": self.manifest_label,
             "url": self.url,
+            "state": self.state,
+            "withdrawal": self.withdrawal,
         }
 
 

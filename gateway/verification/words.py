@@ -105,6 +105,26 @@ def describe_episode(episode: PublicEpisode, container: Container, public_url: s
         released_at=episode.released_at.astimezone(UTC).isoformat(timespec="seconds"),
         manifest_label=original.manifest_label if original else None,
         url=f"{public_url}/v1/episodes/{episode.id}",
+        state=episode.state.value,
+        withdrawal=None
+        if episode.withdrawal is None
+        else {
+            "reason": episode.withdrawal.reason,
+            "withdrawn_at": episode.withdrawal.withdrawn_at.astimezone(UTC).isoformat(timespec="seconds"),
+            "replacement": episode.withdrawal.replacement,
+        },
+    )
+
+
+def describe_release(episode: PublicEpisode) -> tuple[Outcome, str]:
+    """Return what the check says about an episode that was released here."""
+    taken_back = episode.withdrawal
+    if taken_back is None:
+        return Outcome.PASS, f"The episode has been public since {episode.released_at:%Y-%m-%d %H:%M} UTC."
+    became = "withdrawn" if taken_back.replacement is None else f"replaced by episode {taken_back.replacement}"
+    return Outcome.FAIL, (
+        f"The episode was released on {episode.released_at:%Y-%m-%d} and {became} on "
+        f"{taken_back.withdrawn_at:%Y-%m-%d}: {taken_back.reason}"
     )
 
 
@@ -114,9 +134,12 @@ def describe_differences(
     container: Container,
     sound: Decoded | None,
     credentials: CredentialsReport | None,
+    *,
+    exact: bool,
 ) -> tuple[str, ...]:
     """Return how the file differs from the released one; empty where that is not the question."""
-    if episode is None or conclusion not in (Conclusion.RECOVERED_COPY, Conclusion.ALTERED):
+    copied = (Conclusion.RECOVERED_COPY, Conclusion.ALTERED, Conclusion.WITHDRAWN)
+    if episode is None or exact or conclusion not in copied:
         return ()
     differences = ["The bytes are not those of a released file."]
     if credentials is not None and credentials.state is not CredentialsState.TRUSTED:

@@ -28,7 +28,7 @@ def test_whole_file_is_exactly_the_stored_bytes(gate: Gate, clip: dict[str, str]
     assert answer.headers["content-type"] == "audio/mpeg"
     assert answer.headers["content-length"] == str(len(content)) == str(clip["size"])
     assert answer.headers["etag"] == f'"{clip["sha256"]}"'
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["cache-control"] == "public, max-age=3600, must-revalidate"
     assert answer.headers["access-control-allow-origin"] == "*"
 
 

@@ -13,7 +13,7 @@ from audit.event import EventKind
 from gateway.commitments import commit, secret_of
 from gateway.errors import ConflictError, IdempotencyConflictError, InvalidRequestError, NotFoundError, TooLargeError
 from gateway.intake import manuscript_of, submit
-from gateway.submissions import RESTING, TERMINAL, TRANSITIONS, State, Submission, lock, move, new_episode_id
+from gateway.submissions import PUBLISHED, RESTING, TERMINAL, TRANSITIONS, State, Submission, lock, move, new_episode_id
 from synth.errors import ScriptError, VoiceError
 from synth.markdown import parse_script
 from tests.gateway_chain import SUBMITTER, Chain, build_chain, script_of
@@ -163,7 +163,8 @@ def test_everything_a_listener_sees_is_screened(chain: Chain) -> None:
 
 def test_every_state_has_its_transitions_and_the_ends_have_none() -> None:
     assert set(TRANSITIONS) == set(State)
-    assert {State.RELEASED, State.BLOCKED, State.REJECTED, State.FAILED} == TERMINAL
+    assert {*PUBLISHED, State.BLOCKED, State.REJECTED, State.FAILED} == TERMINAL
+    assert {state for state in TERMINAL if TRANSITIONS[state]} == {State.RELEASED}
     assert {State.AWAITING_REVIEW} == RESTING - TERMINAL
     reachable, frontier = {State.RECEIVED}, {State.RECEIVED}
     while frontier:

@@ -51,6 +51,12 @@ COPY = Evidence(marked=True, identified=OURS, agreement=heard(Agreement.AGREES),
         (Evidence(tampered=True), Conclusion.ALTERED),
         (Evidence(tampered=True, claimed=OURS, agreement=heard(Agreement.AGREES)), Conclusion.ALTERED),
         (Evidence(tampered=True, claimed=OURS, agreement=heard(Agreement.DISAGREES)), Conclusion.TRANSPLANTED),
+        (replace(GENUINE, taken_back=True), Conclusion.WITHDRAWN),
+        (replace(GENUINE, taken_back=True, logged=False), Conclusion.UNCONFIRMED),
+        (replace(COPY, taken_back=True), Conclusion.WITHDRAWN),
+        (replace(COPY, taken_back=True, logged=False), Conclusion.UNCONFIRMED),
+        (Evidence(tampered=True, taken_back=True), Conclusion.ALTERED),
+        (replace(COPY, taken_back=True, transplanted=True), Conclusion.TRANSPLANTED),
         (Evidence(marked=True), Conclusion.MARKED_UNKNOWN),
         (Evidence(marked=True, identified=OURS), Conclusion.MARKED_UNKNOWN),
         (Evidence(marked=True, identified=OURS, agreement=heard(Agreement.UNDECIDED)), Conclusion.MARKED_UNKNOWN),
@@ -87,6 +93,7 @@ EVIDENCE = st.builds(
     similar=st.sampled_from([(), (OURS,), (OTHER, OURS)]),
     logged=st.booleans(),
     released=st.booleans(),
+    taken_back=st.booleans(),
 )
 
 
@@ -97,6 +104,7 @@ def test_genuine_needs_bytes_credentials_log_and_release(evidence: Evidence) -> 
         assert evidence.trusted
         assert evidence.logged
         assert evidence.released
+        assert not evidence.taken_back
 
 
 @given(EVIDENCE)

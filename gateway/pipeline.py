@@ -29,6 +29,7 @@ from sqlmodel import Session, select
 from audit.errors import CheckpointError, LogDivergedError
 from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent, write_checkpoint_file
+from audit.merkle import leaf_hash
 from gateway import publish, shadow
 from gateway.commitments import commit, commit_text, secret_of
 from gateway.db import is_unavailable
@@ -343,6 +344,8 @@ class Pipeline:
             policy_version=str(decision["policy_version"]),
             policy_digest=str(decision["policy_digest"]),
             script_digest=row.script_digest,
+            entry_index=decided.index,
+            leaf_hash=f"sha256:{leaf_hash(decided.leaf).hex()}",
         )
 
     @staticmethod

@@ -22,6 +22,7 @@ class ClipVoice:
 
     id: str
     version: str
+    consent_digest: str | None = None  # "sha256:<hex>" of the record, when the voice is a real person's
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,19 @@ class ClipMark:
     version: str
     algorithm: str  # soft-binding algorithm name, for example "org.assay-gateway.audioseal.2"
     value: bytes  # what the mark says, big-endian
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFingerprint:
+    """What the clip sounds like: the digest of its whole fingerprint, and a stretch of it that a copy can be held
+    against; the whole has 40 bytes per second and stays in the repository.
+    """
+
+    algorithm: str  # soft-binding algorithm name
+    digest: str  # "sha256:<hex>" of `Fingerprint.to_bytes()` of the whole clip
+    excerpt: bytes  # `Fingerprint.to_bytes()` of the stretch
+    start: float  # seconds, of the stretch in the clip
+    end: float  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,8 @@ class Screening:
     policy_version: str
     policy_digest: str
     script_digest: str  # of the author's text, which itself never enters the manifest
+    entry_index: int  # of the decision in the audit log
+    leaf_hash: str  # of that entry (RFC 6962), so that the manifest proves what the log said when it was signed
 
     def __post_init__(self) -> None:
         if self.verdict not in SPEAKABLE_VERDICTS:
@@ -66,15 +82,17 @@ class ClipFacts:
     spoken_disclosure: bool  # the clip itself says aloud that it is synthetic
     voices: tuple[ClipVoice, ...]  # at least one
     marks: tuple[ClipMark, ...]  # at least one, in the order of embedding
+    fingerprint: ClipFingerprint
     screening: Screening
     plan_digest: str  # `Script.plan_digest()`: voices, words, order and pauses
     log_origin: str  # name of the audit log whose entries carry the episode id
     software_version: str
+    detector_url: str = ""  # where anyone can check the clip
 
 
 @dataclass(frozen=True, slots=True)
 class SoftBinding:
-    """A watermark as the manifest names it: algorithm and value."""
+    """A watermark, or a stretch of the fingerprint, as the manifest names it: algorithm and value."""
 
     algorithm: str
     value: bytes
@@ -98,6 +116,10 @@ class ClaimedFacts:
     policy_digest: str | None
     script_digest: str | None
     log_origin: str | None
+    entry_index: int | None
+    leaf_hash: str | None
+    fingerprint_digest: str | None
+    consents: tuple[tuple[str, str], ...]  # (voice id, digest of the consent record)
     spoken_disclosure: bool | None
     soft_bindings: tuple[SoftBinding, ...]
 

@@ -16,13 +16,11 @@ from typing import Any
 
 from synth.credentials import ClaimedFacts, ClipFacts, SoftBinding
 from synth.errors import CredentialsError
+from synth.vocabulary import MODEL_TYPE, SOURCE_TYPE, SPEC_VERSION, TRAINING_USES, check_vocabulary
 from synth.watermark import Payload
 
-SPEC_VERSION = "2.4.0"  # of C2PA; semantic versioning with all three parts
 GENERATOR = "Assay"
 NAMESPACE = "org.assay-gateway"  # reverse domain under which our own labels live
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # IPTC: made by a trained model
-MODEL_TYPE = "c2pa.types.model"  # a model that no more specific C2PA asset type describes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +43,8 @@ SOFT_BINDINGS: Mapping[str, SoftBindingAlgorithm] = MappingProxyType(
 )
 """Algorithm names by watermark layer; an operator with a domain of its own passes its own table."""
 
-ALLOWED_LABELS = frozenset(
-    {
-        "c2pa.actions.v2",
-        "c2pa.ai-disclosure",
-        "c2pa.soft-binding",
-        "cawg.training-mining",
-    }
-)
-ALLOWED_ACTIONS = frozenset({"c2pa.created", "c2pa.watermarked.bound"})
-_TRAINING_USES = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.ai_inference", "cawg.data_mining")
+FINGERPRINT_ALGORITHM = f"{NAMESPACE}.fingerprint.2"
+"""Name of the fingerprint layer: `synth/fingerprint.py`, version 2."""
 
 
 def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str, Any]:
@@ -66,38 +56,29 @@ def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str,
         raise CredentialsError("a clip without voices or without marks has nothing to claim; produce it again")
     if facts.created_at.tzinfo is None:
         raise CredentialsError("the time of creation has no time zone; pass an aware datetime")
+    sound = facts.fingerprint
     manifest = {
         "vendor": "assay",
         "title": facts.title,
         "claim_generator_info": [{"name": GENERATOR, "version": facts.software_version, "specVersion": SPEC_VERSION}],
         "assertions": [
             _actions(facts, namespace),
-            *(_soft_binding(facts, mark.algorithm, mark.value) for mark in facts.marks),
+            *(_soft_binding(mark.algorithm, mark.value, 0.0, facts.duration) for mark in facts.marks),
+            _soft_binding(sound.algorithm, sound.excerpt, sound.start, sound.end),
             _created("c2pa.ai-disclosure", {"modelType": MODEL_TYPE, "modelName": "; ".join(_engines(facts))}),
             # A wish of the publisher, not something that the gateway observed: gathered, not created.
             {
                 "label": "cawg.training-mining",
-                "data": {"entries": {use: {"use": "notAllowed"} for use in _TRAINING_USES}},
+                "data": {"entries": {use: {"use": "notAllowed"} for use in TRAINING_USES}},
             },
             _created(f"{namespace}.episode", _episode(facts)),
             _created(f"{namespace}.moderation", _moderation(facts)),
-            _created(f"{namespace}.audit-log", {"origin": facts.log_origin, "subject": facts.episode_id}),
+            _created(f"{namespace}.audit-log", _audit_log(facts)),
+            *_consents(facts, namespace),
         ],
     }
     check_vocabulary(manifest, namespace=namespace)
     return manifest
-
-
-def check_vocabulary(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> None:
-    """Raise `CredentialsError` unless every label, action, parameter and source type is one that we mean to write."""
-    for assertion in manifest["assertions"]:
-        label = assertion["label"]
-        if label not in ALLOWED_LABELS and not label.startswith(f"{namespace}."):
-            raise CredentialsError(f"assertion label '{label}' is neither listed nor under '{namespace}.'")
-        if label == "c2pa.actions.v2":
-            _check_actions(assertion["data"], namespace)
-    if not namespace.strip(".") or "." not in namespace.strip("."):
-        raise CredentialsError(f"namespace '{namespace}' is no reverse domain name; use one such as '{NAMESPACE}'")
 
 
 def parse_facts(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> ClaimedFacts:
@@ -115,6 +96,7 @@ def parse_facts(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> C
             found.setdefault(label, data)
     episode = found.get(f"{namespace}.episode", {})
     moderation = found.get(f"{namespace}.moderation", {})
+    log = found.get(f"{namespace}.audit-log", {})
     disclosure = episode.get("spokenDisclosure")
     return ClaimedFacts(
         episode_id=_text(episode, "episodeId"),
@@ -127,7 +109,11 @@ def parse_facts(manifest: Mapping[str, Any], *, namespace: str = NAMESPACE) -> C
         policy_version=_text(moderation, "policyVersion"),
         policy_digest=_text(moderation, "policyDigest"),
         script_digest=_text(moderation, "scriptDigest"),
-        log_origin=_text(found.get(f"{namespace}.audit-log", {}), "origin"),
+        log_origin=_text(log, "origin"),
+        entry_index=_number(log, "entryIndex"),
+        leaf_hash=_text(log, "leafHash"),
+        fingerprint_digest=_text(episode, "fingerprintDigest"),
+        consents=_parse_consents(found.get(f"{namespace}.voice-consent", {})),
         spoken_disclosure=disclosure if isinstance(disclosure, bool) else None,
         soft_bindings=tuple(bindings),
     )
@@ -153,8 +139,9 @@ def _actions(facts: ClipFacts, namespace: str) -> dict[str, Any]:
     return _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": [created, *marked]})
 
 
-def _soft_binding(facts: ClipFacts, algorithm: str, value: bytes) -> dict[str, Any]:
-    timespan = {"start": 0, "end": round(facts.duration * 1000)}  # milliseconds
+def _soft_binding(algorithm: str, value: bytes, start: float, end: float) -> dict[str, Any]:
+    """Bind a stretch of the clip; `start` and `end` in seconds, milliseconds in the manifest."""
+    timespan = {"start": round(start * 1000), "end": round(end * 1000)}
     block = {"scope": {"timespan": timespan}, "value": base64.b64encode(value).decode()}
     return _created("c2pa.soft-binding", {"alg": algorithm, "blocks": [block]})
 
@@ -175,12 +162,15 @@ def _parse_soft_binding(data: Mapping[str, Any]) -> list[SoftBinding]:
 
 
 def _episode(facts: ClipFacts) -> dict[str, Any]:
+    detector = {"detectorUrl": facts.detector_url} if facts.detector_url else {}
     return {
         "episodeId": facts.episode_id,
         "show": facts.show,
         "language": facts.language,
         "planDigest": facts.plan_digest,
+        "fingerprintDigest": facts.fingerprint.digest,
         "spokenDisclosure": facts.spoken_disclosure,
+        **detector,
     }
 
 
@@ -195,24 +185,44 @@ def _moderation(facts: ClipFacts) -> dict[str, Any]:
     }
 
 
+def _audit_log(facts: ClipFacts) -> dict[str, Any]:
+    return {
+        "origin": facts.log_origin,
+        "subject": facts.episode_id,
+        "entryIndex": facts.screening.entry_index,
+        "leafHash": facts.screening.leaf_hash,
+    }
+
+
+def _consents(facts: ClipFacts, namespace: str) -> list[dict[str, Any]]:
+    """The assertion about real people's voices, if any voice is one."""
+    given = [
+        {"voiceId": voice.id, "consentDigest": voice.consent_digest}
+        for voice in facts.voices
+        if voice.consent_digest is not None
+    ]
+    return [_created(f"{namespace}.voice-consent", {"voices": given})] if given else []
+
+
 def _engines(facts: ClipFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(voice.version for voice in facts.voices))
-
-
-def _check_actions(data: Mapping[str, Any], namespace: str) -> None:
-    actions = data["actions"]
-    if data.get("allActionsIncluded") is not True or not actions or actions[0]["action"] != "c2pa.created":
-        raise CredentialsError("actions must be complete and start with 'c2pa.created'")
-    for action in actions:
-        if action["action"] not in ALLOWED_ACTIONS:
-            raise CredentialsError(f"action '{action['action']}' is not one that this gateway takes")
-        if action["action"] == "c2pa.created" and action.get("digitalSourceType") != SOURCE_TYPE:
-            raise CredentialsError("'c2pa.created' must say that the sound comes from a trained model")
-        for parameter in action.get("parameters", {}):
-            if not parameter.startswith(f"{namespace}."):
-                raise CredentialsError(f"action parameter '{parameter}' is not under '{namespace}.'")
 
 
 def _text(data: Mapping[str, Any], key: str) -> str | None:
     value = data.get(key)
     return value if isinstance(value, str) else None
+
+
+def _number(data: Mapping[str, Any], key: str) -> int | None:
+    value = data.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _parse_consents(data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    voices = data.get("voices")
+    pairs = [
+        (_text(voice, "voiceId"), _text(voice, "consentDigest"))
+        for voice in (voices if isinstance(voices, list) else ())
+        if isinstance(voice, Mapping)
+    ]
+    return tuple((voice, digest) for voice, digest in pairs if voice and digest)

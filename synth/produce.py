@@ -34,6 +34,7 @@ from synth.credentials import ClipFacts, ClipMark, ClipVoice, CredentialsSigner,
 from synth.decode import decode
 from synth.encode import encode
 from synth.errors import CredentialsError, MarkUnavailableError, ReadBackError
+from synth.excerpt import bound_fingerprint
 from synth.loudness import measure_true_peak
 from synth.manifest import GENERATOR, SOFT_BINDINGS, SoftBindingAlgorithm
 from synth.master import master
@@ -165,12 +166,14 @@ class Producer:
         at: datetime,
         screening: Screening,
         disclosure: str | None,
+        consents: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Production:
         """Return the episode as marked, signed and read-back clips, one per rendition.
 
-        `disclosure` is spoken at the start; `screening` is what cleared the script. Raises `SynthError` (its subclass
-        says which stage) and then returns nothing at all.
+        `disclosure` is spoken at the start; `screening` is what cleared the script; `consents` holds, for voices that
+        are a real person's, the digest of the consent record ("sha256:<hex>" by voice id). Raises `SynthError` (its
+        subclass says which stage) and then returns nothing at all.
         """
         report = progress or _ignore
         times: list[StageTime] = []
@@ -190,13 +193,18 @@ class Producer:
         # 3.
         with self._timed(times, Stage.MARK):
             marked = self._mark(mastered, episode_id, report)
-        facts = self._facts(script, marked, at, screening, spoken_disclosure=disclosure is not None)
+        with self._timed(times, Stage.ENCODE, self._renditions[0]):
+            encoded = encode_below_ceiling(marked, self._renditions[0])
+        facts = self._facts(
+            script, marked, encoded, at, screening, spoken_disclosure=disclosure is not None, consents=consents or {}
+        )
         tags = self._imprint.tags(facts, marked.chapters)
-        clips = []
+        clips: list[SignedClip] = []
         for media_type in self._renditions:
-            # 4.
-            with self._timed(times, Stage.ENCODE, media_type):
-                encoded = encode_below_ceiling(marked, media_type)
+            # 4. The first one is encoded above, because the fingerprint in all manifests is of what listeners get.
+            if clips:
+                with self._timed(times, Stage.ENCODE, media_type):
+                    encoded = encode_below_ceiling(marked, media_type)
             # 5.
             with self._timed(times, Stage.TAG, media_type):
                 tagged = tag(encoded, media_type, tags)
@@ -237,7 +245,15 @@ class Producer:
         )
 
     def _facts(
-        self, script: Script, marked: MarkedSpeech, at: datetime, screening: Screening, *, spoken_disclosure: bool
+        self,
+        script: Script,
+        marked: MarkedSpeech,
+        encoded: bytes,
+        at: datetime,
+        screening: Screening,
+        *,
+        spoken_disclosure: bool,
+        consents: Mapping[str, str],
     ) -> ClipFacts:
         payload = Payload(marked.episode_id)
         bindings = [self._soft_bindings[mark.name] for mark in self._marks]
@@ -250,15 +266,17 @@ class Producer:
             created_at=at,
             duration=marked.duration,
             spoken_disclosure=spoken_disclosure,
-            voices=tuple(ClipVoice(voice_id, self._catalogue.get(voice_id).version) for voice_id in voices),
+            voices=tuple(ClipVoice(name, self._catalogue.get(name).version, consents.get(name)) for name in voices),
             marks=tuple(
                 ClipMark(mark.name, mark.version, binding.name, binding.value(payload))
                 for mark, binding in zip(self._marks, bindings, strict=True)
             ),
+            fingerprint=bound_fingerprint(encoded),
             screening=screening,
             plan_digest=script.plan_digest(),
             log_origin=self._log_origin,
             software_version=self._software_version,
+            detector_url=self._imprint.detector_url,
         )
 
     @contextmanager

@@ -129,6 +129,8 @@ def _require_credentials(report: CredentialsReport, expected: Expected) -> None:
         raise ReadBackError(f"the credentials in the {expected.media_type} read as {report.state} ({report.detail})")
     if report.facts.episode_id != expected.facts.episode_id:
         raise ReadBackError(f"the credentials in the {expected.media_type} name another episode")
+    sound = expected.facts.fingerprint
     claimed = {(binding.algorithm, binding.value) for binding in report.facts.soft_bindings}
-    if claimed != {(mark.algorithm, mark.value) for mark in expected.facts.marks}:
+    marked = {(mark.algorithm, mark.value) for mark in expected.facts.marks}
+    if claimed != marked | {(sound.algorithm, sound.excerpt)}:
         raise ReadBackError(f"the credentials in the {expected.media_type} bind other marks than the clip carries")

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.adapters.contentcredentials import ContentCredentialsReader
-from synth.credentials import ClipFacts, ClipMark, ClipVoice, Screening
+from synth.credentials import ClipFacts, ClipFingerprint, ClipMark, ClipVoice, Screening
 from synth.pki import DevelopmentChain, issue_development_chain
+
+
+def digest(letter: str) -> str:
+    """Return a digest that is easy to recognise."""
+    return f"sha256:{64 * letter}"
+
 
 FACTS = ClipFacts(
     episode_id="01JDX7M0Q5W3ZK8N2V4B6C9D1E",
@@ -27,8 +33,11 @@ FACTS = ClipFacts(
         ClipMark("keyed", "1 epoch:1", "org.assay-gateway.keyed.2", bytes.fromhex("0123456789abcdef")),
         ClipMark("audioseal", "0.2.0 sha256:bb", "org.assay-gateway.audioseal.2", bytes.fromhex("0123")),
     ),
-    screening=Screening("allow", "decision-7", "podcast-default", "2026-11-01", "sha256:cc", "sha256:dd"),
-    plan_digest="sha256:ee",
+    fingerprint=ClipFingerprint("org.assay-gateway.fingerprint.2", digest("9"), b"excerpt", 0.5, 1.5),
+    screening=Screening(
+        "allow", "decision-7", "podcast-default", "2026-11-01", digest("c"), digest("d"), 41, digest("f")
+    ),
+    plan_digest=digest("e"),
     log_origin="log.example/assay",
     software_version="0.1.0",
 )

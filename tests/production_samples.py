@@ -17,7 +17,7 @@ from synth.produce import Imprint, Producer, Production
 from synth.script import Chapter, Script, Utterance
 from synth.voice import Unspeakable, VoiceCatalogue
 from synth.watermark import Detection, Payload, Presence
-from tests.credentials_samples import chain, signer
+from tests.credentials_samples import chain, digest, signer
 
 SECONDS_PER_WORD = 0.35
 
@@ -97,7 +97,7 @@ def script(*, sentences: int = 4) -> Script:
 
 EPISODE = "01JDX7M0Q5W3ZK8N2V4B6C9D1E"
 AT = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-SCREENING = Screening("allow", "decision-7", "podcast-default", "2026-11-01", "sha256:cc", "sha256:dd")
+SCREENING = Screening("allow", "decision-7", "podcast-default", "2026-11-01", digest("c"), digest("d"), 41, digest("f"))
 DISCLOSURE = "This is made by a machine."
 
 

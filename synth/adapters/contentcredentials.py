@@ -26,6 +26,7 @@ from cryptography import x509
 from synth.containers import sniff
 from synth.credentials import (
     ClipFacts,
+    ClipFingerprint,
     ClipMark,
     ClipVoice,
     CredentialsDetail,
@@ -51,6 +52,7 @@ CLAIM_PURPOSES = (
 MEMORY_THRESHOLD_MIB = 16  # above it the library works through a file: peak memory 2 instead of 3 times the clip
 _HARD_BINDING_CODES = frozenset(f"assertion.{kind}Hash.mismatch" for kind in ("data", "bmff", "boxes", "collection"))
 _EXPIRED_CODES = frozenset({"signingCredential.expired", "signingCredential.untrusted"})
+_NO_DIGEST = "sha256:" + 64 * "0"
 
 PROBE_FACTS = ClipFacts(
     episode_id="self-test",
@@ -62,8 +64,9 @@ PROBE_FACTS = ClipFacts(
     spoken_disclosure=False,
     voices=(ClipVoice("silence", "none"),),
     marks=(ClipMark("none", "none", f"{NAMESPACE}.none", b"\0"),),
-    screening=Screening("allow", "self-test", "self-test", "1", "sha256:", "sha256:"),
-    plan_digest="sha256:",
+    fingerprint=ClipFingerprint(f"{NAMESPACE}.none", _NO_DIGEST, b"\0", 0.0, 0.1),
+    screening=Screening("allow", "self-test", "self-test", "1", _NO_DIGEST, _NO_DIGEST, 0, _NO_DIGEST),
+    plan_digest=_NO_DIGEST,
     log_origin="self-test",
     software_version="0",
 )

@@ -52,7 +52,7 @@ def test_unknown_rendition_is_refused() -> None:
 @pytest.mark.parametrize("verdict", ["block", "", "Allow"])
 def test_script_that_was_not_cleared_has_no_screening_to_show(verdict: str) -> None:
     with pytest.raises(CredentialsError, match="must not be spoken"):
-        Screening(verdict, "decision-7", "podcast-default", "1", "sha256:cc", "sha256:dd")
+        Screening(verdict, "decision-7", "podcast-default", "1", "sha256:cc", "sha256:dd", 1, "sha256:ee")
 
 
 def test_voice_that_is_not_allowed_is_refused() -> None:

@@ -200,7 +200,20 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),
     EventKind.EPISODE_CORRECTED: Form({**_BY_A_PERSON, "replacement": LABEL}, {"release_entry": COUNT}),
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
-    EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL}),
+    EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG, "final": FLAG}),
+    EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),
+    EventKind.ERASURE_REQUESTED: Form({"reason": SLUG, "role": SLUG, "audio": FLAG}),
+    EventKind.ERASURE_DONE: Form({"audio": FLAG, "files": COUNT}, {"left": COUNT}),
+    EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL, "public": DIGEST}),
+    EventKind.KEY_RETIRED: Form({"purpose": SLUG}),
+    EventKind.APIKEY_CREATED: Form({"role": SLUG, "expires_at": or_null(TIME)}),
+    EventKind.APIKEY_REVOKED: Form(),
+    EventKind.POLICY_LIVE: Form(
+        {**_POLICY, "texts_digest": or_null(DIGEST), "shadows": list_of(DIGEST), "previous": or_null(DIGEST)}
+    ),
+    EventKind.POLICY_CHANGED: Form({"part": SLUG, "before": or_null(DIGEST), "after": DIGEST, "entries": COUNT}),
+    EventKind.SETTINGS_CHANGED: Form({"digest": DIGEST, "previous": or_null(DIGEST), "settings": map_of(LABEL)}),
+    EventKind.VERIFICATION_SUMMARISED: Form({"since": TIME, "until": TIME, "counts": map_of(COUNT)}),
 }
 
 

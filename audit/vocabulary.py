@@ -25,5 +25,16 @@ class EventKind(StrEnum):
     EPISODE_WITHDRAWN = "episode.withdrawn"  # a person took a released episode back, with a reason
     EPISODE_CORRECTED = "episode.corrected"  # a person named another released episode that takes its place
     SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
-    # The installation itself; the subject is the key.
+    STEP_FAILED = "step.failed"  # a step could not be done; it is tried again, or the episode fails
+    RELEASE_FAILED = "release.failed"  # the same of the last step: nothing became public
+    ERASURE_REQUESTED = "erasure.requested"  # texts of an episode, or the name behind an API key, are to go
+    ERASURE_DONE = "erasure.done"  # they are gone from rows, files and the database's free space
+    # The installation itself; the subject is the key, the API key, or "policy", "settings" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
+    KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read
+    APIKEY_CREATED = "apikey.created"  # somebody may call the API
+    APIKEY_REVOKED = "apikey.revoked"  # they may no longer
+    POLICY_LIVE = "policy.live"  # this policy decides from now on, and these run in shadow
+    POLICY_CHANGED = "policy.changed"  # claims or protected texts of the policy in force were added or removed
+    SETTINGS_CHANGED = "settings.changed"  # settings that matter to safety are others than at the last start
+    VERIFICATION_SUMMARISED = "verification.summarised"  # how often files were checked since, and with what result

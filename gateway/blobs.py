@@ -84,6 +84,18 @@ class BlobStore:
         with _reading(digest):
             return self._path(digest).stat().st_size
 
+    def remove(self, digest: str) -> bool:
+        """Remove a blob for good, durably; True if it was there. Raises `StorageError` if it cannot be removed."""
+        path = self._path(digest)
+        try:
+            path.unlink()
+            _sync_folder(path.parent)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"blob {digest} was not removed: {error.strerror}; check the blob folder") from error
+        return True
+
     def exists(self, digest: str) -> bool:
         """True if there is a blob of this name."""
         return self._path(digest).is_file()

@@ -16,8 +16,7 @@ import secrets
 
 from sqlmodel import Session
 
-from gateway.errors import ConflictError
-from gateway.submissions import EpisodeSecret, Erasure
+from gateway.submissions import EpisodeSecret
 
 SECRET_BYTES = 32  # as long as the hash: RFC 2104, section 3
 
@@ -30,13 +29,11 @@ def digest_of(text: str) -> str:
 def secret_of(session: Session, episode_id: str) -> bytes:
     """Return the episode's secret, made in the caller's transaction where it is the first to need it.
 
-    Raises `ConflictError` for an episode that was erased: its secret is gone for good, and nothing more is said.
+    An episode that was erased gets a new one: the old is gone for good, and what is written later has to go with it.
     """
     row = session.get(EpisodeSecret, episode_id)
     if row is not None:
         return row.secret
-    if session.get(Erasure, episode_id) is not None:
-        raise ConflictError(f"episode {episode_id} was erased; nothing more can be recorded about its texts")
     row = EpisodeSecret(episode_id=episode_id, secret=secrets.token_bytes(SECRET_BYTES))
     session.add(row)
     return row.secret

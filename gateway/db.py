@@ -178,6 +178,7 @@ def sqlite_engine(url: sa.URL, *, begin: str | None) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # zeros in the place of what is deleted, so that erased text is not left in free pages
         )
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")

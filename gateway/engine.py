@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +79,7 @@ class Pace:
     sweep: float = 5.0  # unfinished episodes without a living workflow
     retry: float = 1.0  # first wait after a passing fault; doubles
     tries: int = 6  # about half a minute in all
+    chores: float = 60.0  # what a worker does besides episodes
 
 
 class Engine:
@@ -101,6 +102,7 @@ class Engine:
         self._client: DBOSClient | None = None
         self._jobs: sa.Engine | None = None  # SQLite only: DBOS would otherwise run without WAL
         self._work: Work | None = None
+        self._chores: Sequence[Callable[[], object]] = ()
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._running: set[str] = set()  # workflows that have a thread in this process
@@ -123,8 +125,10 @@ class Engine:
                 raise
             logger.warning("episode %s is stored but not queued yet; a worker's sweep will queue it", episode_id)
 
-    def start(self, work: Work) -> None:
+    def start(self, work: Work, *, chores: Sequence[Callable[[], object]] = ()) -> None:
         """Make this process a worker: launch DBOS, announce the worker, and sweep at once and then regularly.
+
+        `chores` are done at once and then once a minute, in the thread of the sweep.
 
         Raises `ConflictError` if another worker already serves this SQLite file; PostgreSQL takes any number.
         """
@@ -140,6 +144,7 @@ class Engine:
             self._leases.release()
             raise
         self._work = work
+        self._chores = chores
         self._stopping.clear()
         self._keeper = threading.Thread(target=self._keep, name="assay-keeper", daemon=True)
         self._keeper.start()
@@ -284,7 +289,7 @@ class Engine:
 
     def _keep(self) -> None:
         """Beat and sweep until told to stop; a database that is away is waited for."""
-        next_sweep = 0.0
+        next_sweep, next_chores = 0.0, 0.0
         while not self._stopping.is_set():
             try:
                 self._leases.beat()
@@ -294,7 +299,17 @@ class Engine:
                     next_sweep = time.monotonic() + self._pace.sweep
             except Exception as error:  # noqa: BLE001  # the keeper must outlive whatever it meets
                 logger.warning("the sweep failed with %s and will be tried again", type(error).__name__)
+            if time.monotonic() >= next_chores:
+                self._do_chores()
+                next_chores = time.monotonic() + self._pace.chores
             self._stopping.wait(self._pace.beat)
+
+    def _do_chores(self) -> None:
+        for chore in self._chores:
+            try:
+                chore()
+            except Exception as error:  # noqa: BLE001  # the same
+                logger.warning("a chore failed with %s and will be tried again", type(error).__name__)
 
 
 def wait_until_settled(

@@ -7,6 +7,7 @@
 5. Every released episode has an approval, a receipt and all its files.
 6. Every stored transcript is the one that the log says was heard.
 7. Exactly the episodes that the log says were taken back, were.
+8. What was erased is gone, in rows and files.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from audit.store import EntryRow
 from gateway.blobs import BlobStore
 from gateway.commitments import commit, digest_of
 from gateway.db import Database
+from gateway.erasure import is_cleared
 from gateway.errors import StorageError
 from gateway.submissions import (
     Clip,
@@ -38,6 +40,7 @@ from gateway.submissions import (
     EpisodeRelease,
     EpisodeSecret,
     EpisodeWithdrawal,
+    Erasure,
     State,
     Submission,
 )
@@ -82,7 +85,10 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) 
         for clip in clips:
             if clip.sha256 not in logged.get(clip.episode_id, frozenset()):
                 problems.append(f"clip {clip.sha256} of {clip.episode_id}: no event of the log names it")
-        names = sorted({name for clip in clips for name in (clip.sha256, clip.manifest_sha256)})
+        erasures = list(session.exec(select(Erasure)))
+        silenced = {erasure.episode_id for erasure in erasures if erasure.audio}
+        kept = [clip for clip in clips if clip.episode_id not in silenced]
+        names = sorted({name for clip in kept for name in (clip.sha256, clip.manifest_sha256)})
         problems += list(_broken_blobs(blobs, names))
         # 4.
         receipts = list(session.exec(select(EpisodeReceipt)))
@@ -108,6 +114,9 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) 
             problems += _wrong_transcript(session, log, hearing)
         # 7.
         problems += _wrong_withdrawals(session)
+        # 8.
+        for erasure in erasures:
+            problems += _left_over(session, blobs, erasure, [clip for clip in clips if clip not in kept])
     return Inspection(report, len(names), len(receipts), len(releases), tuple(problems))
 
 
@@ -123,6 +132,19 @@ def _wrong_withdrawals(session: Session) -> Iterator[str]:
     for episode_id in sorted(logged.keys() | states.keys() | explained):
         if logged.get(episode_id) != states.get(episode_id) or episode_id not in explained:
             yield f"withdrawal of {episode_id}: its row, its state and the log do not agree"
+
+
+def _left_over(session: Session, blobs: BlobStore, erasure: Erasure, silenced: list[Clip]) -> Iterator[str]:
+    """Yield what an erasure should have taken and did not; one that is under way is named as such."""
+    if erasure.done_at is None:
+        yield f"erasure of {erasure.episode_id}: it was begun and not finished; a worker goes on with it"
+        return
+    row = session.get(Submission, erasure.episode_id)
+    if row is None or not is_cleared(session, row, erasure):
+        yield f"erasure of {erasure.episode_id}: its rows still hold text"
+    for clip in silenced:
+        if clip.episode_id == erasure.episode_id and (blobs.exists(clip.sha256) or blobs.exists(clip.manifest_sha256)):
+            yield f"erasure of {erasure.episode_id}: the file {clip.sha256} or its credentials are still stored"
 
 
 def _wrong_transcript(session: Session, log: Log, hearing: EpisodeHearing) -> Iterator[str]:

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(268_435_456, gt=0, description="Largest file accepted for verification, in bytes.")
     max_upload_seconds: int = Field(14_400, gt=0, description="Longest audio accepted for verification, in seconds.")
     review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="Erase texts, and sound that was never public, so long after the end; 0: never."
+    )
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
     judge_url: str = Field(
         "", description="OpenAI-compatible base URL of the language model that `[rules.llm_judge]` asks."

@@ -26,7 +26,7 @@ from gateway.commitments import commit, secret_of
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
 from gateway.intake import manuscript_of
-from gateway.submissions import TERMINAL, Submission
+from gateway.submissions import TERMINAL, Erasure, Submission
 from gateway.toolchain import Toolchain
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
@@ -171,6 +171,8 @@ def _run_one(episode_id: str, screener: Screener, tools: Toolchain) -> None:
         stored = session.get_one(ShadowDecision, (episode_id, screener.policy.digest), with_for_update=True)
         if stored.decision is not None or stored.error is not None:
             return  # another process was quicker
+        if session.get(Erasure, episode_id) is not None:
+            return  # the script was erased while it was judged, and what was found in it goes with it
         stored.decision = decision_document(decision) if decision else None
         stored.error = None if decision else _reason(failure)
         stored.seconds = seconds

@@ -24,6 +24,7 @@ from gateway.api.places import Places
 from gateway.api.readiness import Probe, database_probe, log_probe, marks_probe
 from gateway.api.throttle import Throttle
 from gateway.auth import Authenticator, Role, create_key
+from gateway.erasure import Eraser
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
 from gateway.verify import Verifier
@@ -137,6 +138,7 @@ def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock
         authenticator=Authenticator(database=tools.database, clock=tools.clock),
         reviews=desk,
         verifier=verifier,
+        eraser=Eraser(database=tools.database, log=tools.log, blobs=tools.blobs, clock=tools.clock),
         probes=the_probes(chain),
         throttle=Throttle(burst=1_000, interval=0.001, clock=time.monotonic),
         places=Places(4),

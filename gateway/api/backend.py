@@ -13,6 +13,7 @@ from gateway.api.places import Places
 from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
 from gateway.auth import Authenticator
+from gateway.erasure import Eraser
 from gateway.review import ReviewDesk
 from gateway.toolchain import Toolchain
 from gateway.verify import Verifier
@@ -27,6 +28,7 @@ class Backend:
     authenticator: Authenticator
     reviews: ReviewDesk
     verifier: Verifier
+    eraser: Eraser
     probes: Sequence[Probe]
     throttle: Throttle  # how often one client may ask for a verification
     places: Places  # how many verifications run at once

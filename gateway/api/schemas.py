@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.erasure import Reason
 from gateway.submissions import ID_ALPHABET, ID_LENGTH, State
 from policies.decision import Verdict
 
@@ -189,6 +190,15 @@ class SubmissionOut(Model):
     links: dict[str, str] = Field(examples=[{"self": f"/v1/submissions/{EXAMPLE_ID}"}])
 
 
+class ErasureOut(Model):
+    """That the texts of an episode were erased; every proof stays."""
+
+    reason: Reason
+    audio: bool = Field(description="Whether the stored sound went too.")
+    requested_at: datetime
+    done_at: datetime | None = Field(description="Null while it is under way; a worker goes on with it.")
+
+
 class SubmissionDetailOut(SubmissionOut):
     """A submission with all that became of it."""
 
@@ -198,6 +208,7 @@ class SubmissionDetailOut(SubmissionOut):
     hearing: HearingOut | None = Field(description="Null until the audio was listened to, or where nobody listens.")
     review: DecidedOut | None
     failure: FailureOut | None
+    erased: ErasureOut | None = Field(description="Null unless the texts were erased; proofs stay.")
     clips: list[ClipOut]
     events: list[EventOut]
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.access import READERS_OF_ALL, SubmissionLister, SubmissionReader, SubmitterCaller
+from gateway.api.access import READERS_OF_ALL, AdminCaller, SubmissionLister, SubmissionReader, SubmitterCaller
 from gateway.api.backend import Backend, BackendDep
 from gateway.api.bodies import JSON, media_type_of, read_body, read_json
 from gateway.api.episodes import clip_out
@@ -23,6 +23,7 @@ from gateway.api.schemas import (
     DecidedOut,
     DecisionOut,
     EpisodeId,
+    ErasureOut,
     EventOut,
     FailureOut,
     HearingOut,
@@ -32,10 +33,11 @@ from gateway.api.schemas import (
     SubmissionPage,
 )
 from gateway.api.visibility import visible_submission
+from gateway.erasure import Reason
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
-from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, ReviewCase, State, Submission
+from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, Erasure, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
 
@@ -146,6 +148,22 @@ def get_submission(episode_id: EpisodeId, caller: SubmissionReader, backend: Bac
         return _detail(session, backend, row)
 
 
+@router.delete("/v1/submissions/{episode_id}", responses=problem_responses(401, 403, 404, 409, 422, 503))
+def erase_submission(
+    episode_id: EpisodeId,
+    caller: AdminCaller,
+    backend: BackendDep,
+    reason: Annotated[Reason, Query(description="Why; free words would be personal data again.")],
+    audio: Annotated[bool, Query(description="Also the stored sound; refused while it is public.")] = False,
+) -> ErasureOut:
+    """Erase what was written: script, findings, transcript, reasons, and the secret that opens the log's commitments.
+
+    Every proof stays valid. What is released stays released, with title and subtitles, until it is withdrawn.
+    """
+    done = backend.eraser.erase(episode_id, reason=reason, by=caller.key_id, role=caller.role.value, audio=audio)
+    return ErasureOut(reason=done.reason, audio=done.audio, requested_at=done.requested_at, done_at=done.done_at)
+
+
 def _summary(row: Submission) -> SubmissionOut:
     return SubmissionOut(
         id=row.id,
@@ -181,9 +199,16 @@ def _detail(session: Session, backend: Backend, row: Submission) -> SubmissionDe
         hearing=_hearing_out(session.get(EpisodeHearing, row.id)),
         review=decided,
         failure=FailureOut(reason=row.failure, detail=row.failure_detail or "") if row.failure else None,
+        erased=_erasure_out(session.get(Erasure, row.id)),
         clips=[clip_out(row.id, clip) for clip in clips],
         events=[EventOut(index=one.index, kind=one.event.kind.value, at=one.event.at) for one in events],
     )
+
+
+def _erasure_out(row: Erasure | None) -> ErasureOut | None:
+    if row is None:
+        return None
+    return ErasureOut(reason=Reason(row.reason), audio=row.audio, requested_at=row.requested_at, done_at=row.done_at)
 
 
 def _hearing_out(hearing: EpisodeHearing | None) -> HearingOut | None:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.app.chores import worker_chores
 from gateway.app.screening import build_screener, build_screeners, build_spoken_check
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
@@ -235,7 +236,7 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
     from gateway import shadow
 
     toolchain.blobs.sweep()
-    engine.start(build_pipeline(toolchain, progress=progress))
+    engine.start(build_pipeline(toolchain, progress=progress), chores=worker_chores(toolchain))
     for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
         engine.enqueue(episode_id)
 

@@ -72,6 +72,7 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
     from gateway.api.places import Places
     from gateway.api.throttle import Throttle
     from gateway.auth import Authenticator
+    from gateway.erasure import Eraser
     from gateway.review import ReviewDesk
 
     settings, database, log = toolchain.settings, toolchain.database, toolchain.log
@@ -94,6 +95,7 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
             enqueue=engine.enqueue,
         ),
         verifier=build_verifier(settings, database=database, log=log, marks=toolchain.marks, public=True),
+        eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now),
         probes=(
             readiness.database_probe(database),
             readiness.log_probe(database, log, settings.published_checkpoint),

@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.apikey import apikey
 from gateway.cli.demo import demo
+from gateway.cli.erase import erase
 from gateway.cli.fsck import fsck
 from gateway.cli.keygen import keygen
 from gateway.cli.log import log
@@ -42,5 +43,5 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, work, make, screen, verify, withdraw, keygen, apikey, models, policy, log, fsck):
+for command in (demo, serve, work, make, screen, verify, withdraw, erase, keygen, apikey, models, policy, log, fsck):
     main.add_command(command)

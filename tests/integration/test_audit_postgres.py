@@ -213,7 +213,7 @@ def test_writers_at_the_same_time_lose_nothing(engine: Engine, log: Log) -> None
         fsck(session, origin=ORIGIN, verifier=log.verifier).require_sound()
         for number in range(WRITERS):
             events = log.events_for(session, f"writer-{number}")
-            assert [one.event.facts["words"] for one in events] == [
+            assert [one.event.facts["bytes"] for one in events] == [
                 number * EVENTS_EACH + step for step in range(EVENTS_EACH)
             ]
 

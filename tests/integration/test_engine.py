@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -154,6 +155,23 @@ def test_stopped_worker_signs_off_and_stopping_twice_is_harmless(
     assert not engine.is_working
     with chain.database.read() as session:
         assert session.exec(select(ExecutorLease)).all() == []
+
+
+def test_chores_are_done_again_and_again_and_one_that_fails_stops_neither_the_others_nor_the_worker(
+    chain: Chain, engine_of: Callable[..., Engine]
+) -> None:
+    done = threading.Semaphore(0)
+
+    def fail() -> None:
+        raise RuntimeError("dust")
+
+    engine = engine_of(pace=replace(PACE, chores=0.05))
+    engine.start(chain.pipeline, chores=[fail, done.release])
+    for _ in range(3):
+        assert done.acquire(timeout=TIMEOUT)
+    episode_id = chain.submit()
+    engine.enqueue(episode_id)
+    assert wait_until_settled(chain.database, episode_id, timeout=TIMEOUT) is State.RELEASED
 
 
 def test_worker_that_could_not_start_leaves_the_place_free(

@@ -1,0 +1,22 @@
+"""What a worker does besides episodes, once a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.toolchain import Toolchain
+
+
+def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
+    """Return the chores: finish erasures that were interrupted, and erase what is older than the settings keep."""
+    from gateway.erasure import Eraser
+
+    eraser = Eraser(database=toolchain.database, log=toolchain.log, blobs=toolchain.blobs, clock=toolchain.clock)
+    chores: list[Callable[[], object]] = [eraser.resume]
+    if toolchain.settings.retention_days:
+        chores.append(partial(eraser.expire, keep=timedelta(days=toolchain.settings.retention_days)))
+    return chores

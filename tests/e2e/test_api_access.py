@@ -28,6 +28,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("POST", "/v1/reviews/{nothing}/approve", DECISION, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/reject", DECISION, {"reviewer"}),
     ("GET", "/v1/episodes/{released}", {}, ANYBODY),
+    ("POST", "/v1/episodes/{nothing}/withdrawal", {"json": {"reason": "It is wrong."}}, {"reviewer", "admin"}),
     ("GET", "/v1/episodes/{released}/audio/{released_file}", {}, ANYBODY),
     ("HEAD", "/v1/episodes/{released}/audio/{released_file}", {}, ANYBODY),
     ("GET", "/v1/episodes/{waiting}/audio/{waiting_file}", {}, SOMEBODY),

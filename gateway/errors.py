@@ -161,6 +161,14 @@ class SlowRequestError(GatewayError):
     title = "The request took too long to arrive"
 
 
+class ConfinementError(GatewayError):
+    """The process that parses uploads could not be confined, so nothing is parsed in it."""
+
+    slug = "confinement-failed"
+    status = 503
+    title = "Uploads cannot be parsed safely here"
+
+
 class ReleaseRefusedError(GatewayError):
     """A condition for release is not met: receipt, approval or stored bytes."""
 

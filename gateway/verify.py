@@ -31,16 +31,14 @@ from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.hardening import PUBLIC_BOUND
 from gateway.verification.inclusion import prove_release
 from gateway.verification.listening import Listener
+from gateway.verification.opening import Opener
 from gateway.verification.report import Agreement, Evidence, Outcome, Report, conclude
 from gateway.verification.words import describe_credentials, describe_differences, describe_episode, describe_release
 from synth.containers import sniff
-from synth.credentials import CredentialsDetail, CredentialsReader, CredentialsReport, CredentialsState
-from synth.decode import DecodeLimits, decode
-from synth.errors import AudioError, SynthError
+from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
+from synth.errors import AudioError
 from synth.placement import Placement
 from synth.watermark import Watermark
-
-EXAMINED_RATE = 16_000  # Hz: every layer and the fingerprint listen below 8 kHz
 
 
 class Verifier:
@@ -55,9 +53,8 @@ class Verifier:
         *,
         database: Database,
         log: Log,
-        credentials: CredentialsReader,
+        opener: Opener,
         marks: Sequence[Watermark],
-        max_seconds: float,
         public_url: str,
         clock: Callable[[], datetime],
         jitter_key: bytes,
@@ -66,7 +63,7 @@ class Verifier:
     ) -> None:
         self._database = database
         self._log = log
-        self._credentials = credentials
+        self._opener = opener
         self._listener = Listener(
             database=database,
             marks=marks,
@@ -74,7 +71,6 @@ class Verifier:
             told_bound=PUBLIC_BOUND if public else 1.0,
             clusters=clusters,
         )
-        self._limits = DecodeLimits(max_seconds=max_seconds)
         self._public_url = public_url.rstrip("/")
         self._clock = clock
 
@@ -87,7 +83,8 @@ class Verifier:
         container = sniff(data)
         if container is None:
             raise AudioError("the file does not begin like audio; send WAV, MP3, M4A, FLAC, Ogg, AIFF or WebM")
-        case = Case(data, hashlib.sha256(data).hexdigest(), container)
+        opened = self._opener.open(data, container)
+        case = Case(hashlib.sha256(data).hexdigest(), container, opened)
         unreadable = self._check_readable(case)  # 1.
         self._check_exact(case)  # 2.
         self._check_credentials(case)  # 3.
@@ -114,15 +111,17 @@ class Verifier:
             ),
         )
 
+    def close(self) -> None:
+        """End the processes that parse uploads."""
+        self._opener.close()
+
     def _check_readable(self, case: Case) -> AudioError | None:
         add = ("readable", "Readable audio")
-        try:
-            case.sound = decode(case.data, limits=self._limits, target_rate=EXAMINED_RATE)
-        except AudioError as error:
-            case.add(
-                1, *add, Outcome.FAIL, f"The sound cannot be decoded: {error}.", media_type=case.container.media_type
-            )
-            return error
+        if case.sound is None:
+            refusal = case.opened.refusal
+            words = f"The sound cannot be decoded: {refusal}."
+            case.add(1, *add, Outcome.FAIL, words, media_type=case.container.media_type)
+            return AudioError(refusal)
         seconds, damaged = round(case.sound.duration, 1), case.sound.damaged_packets
         outcome, words = Outcome.PASS, f"This is {case.container.media_type} of {seconds:g} seconds."
         if damaged:
@@ -147,11 +146,15 @@ class Verifier:
 
     def _check_credentials(self, case: Case) -> None:
         add = ("credentials", "Content Credentials (C2PA)")
+        report = case.credentials
+        if report is None:
+            words = f"The credentials could not be judged: {case.opened.credentials_error}."
+            case.add(3, *add, Outcome.ERROR, words)
+            return
         try:
-            report = case.credentials = self._credentials.read(case.data, case.container.media_type)
             if _issued_here(report):
                 case.claimed = self._claimed(report)
-        except (GatewayError, SynthError) as error:
+        except GatewayError as error:
             case.add(3, *add, Outcome.ERROR, f"The credentials could not be judged: {error}.")
             return
         outcome, words = describe_credentials(report)

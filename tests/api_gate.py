@@ -27,9 +27,10 @@ from gateway.auth import Authenticator, Role, create_key
 from gateway.erasure import Eraser
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
+from gateway.verification.opening import DirectOpener
 from gateway.verify import Verifier
 from synth.audio import Samples
-from synth.decode import decode
+from synth.decode import DecodeLimits, decode
 from synth.fingerprint import fingerprint
 from synth.watermark import Detection, Payload, Presence
 from tests.gateway_chain import Chain, Clock, build_chain, plainly
@@ -125,9 +126,8 @@ def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock
     verifier = Verifier(
         database=tools.database,
         log=tools.log,
-        credentials=gate(),
+        opener=DirectOpener(credentials=gate(), limits=DecodeLimits(max_seconds=tools.settings.max_upload_seconds)),
         marks=tools.marks,
-        max_seconds=tools.settings.max_upload_seconds,
         public_url=PUBLIC_URL,
         clock=tools.clock,
         jitter_key=b"jitter key of tests",

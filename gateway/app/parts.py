@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
+    from gateway.verification.opening import Opener
     from gateway.verify import Verifier
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
@@ -241,6 +242,27 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
         engine.enqueue(episode_id)
 
 
+def _build_opener(settings: Settings, *, sandboxed: bool) -> Opener:
+    """Build what parses uploads: strangers' files in confined processes, the operator's in this one."""
+    from gateway.verification.opening import DirectOpener
+    from gateway.verification.sandbox import SandboxedOpener, SandboxLimits
+    from synth.decode import DecodeLimits
+
+    reader = build_credentials_reader(settings)
+    if not sandboxed:
+        return DirectOpener(credentials=reader, limits=DecodeLimits(max_seconds=settings.max_upload_seconds))
+    opener = SandboxedOpener(
+        program="gateway.app.openerprocess",
+        configuration={
+            "trust_anchors": reader.trust_anchors_pem.decode(),
+            "time_stamp_anchors": reader.time_stamp_anchors_pem.decode(),
+        },
+        limits=SandboxLimits(max_seconds=settings.max_upload_seconds),
+    )
+    opener.self_test()
+    return opener
+
+
 def build_verifier(
     settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark], public: bool
 ) -> Verifier:
@@ -255,9 +277,8 @@ def build_verifier(
     return Verifier(
         database=database,
         log=log,
-        credentials=build_credentials_reader(settings),
+        opener=_build_opener(settings, sandboxed=public),
         marks=marks,
-        max_seconds=settings.max_upload_seconds,
         public_url=settings.public_url,
         clock=utc_now,
         jitter_key=watermark_keys(settings)[0],

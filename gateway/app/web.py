@@ -39,6 +39,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
 
     settings = toolchain.settings
     engine = build_engine(settings, toolchain.database)
+    backend = build_backend(toolchain, engine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +49,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
             yield
         finally:
             engine.stop()
+            backend.verifier.close()
             toolchain.database.dispose()
 
     app = FastAPI(
@@ -58,7 +60,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         docs_url=None,  # the interactive pages load scripts from a CDN, which the security headers rightly refuse
         redoc_url=None,
     )
-    mount(app, build_backend(toolchain, engine))
+    mount(app, backend)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,7 @@ def check_copies(
     tools = gate.toolchain
     verifier = build_verifier(gate.settings, database=tools.database, log=tools.log, marks=tools.marks, public=True)
     results: list[CopyCheck] = []
-    with screen.status("checking the released files") as status:
+    with closing(verifier), screen.status("checking the released files") as status:
 
         def check(episode: str, path: Path, what: str, *expected: str) -> None:
             status.update(f"checking {path.name}: {what}")

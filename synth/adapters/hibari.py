@@ -8,9 +8,6 @@ version and the weights are pinned, and `tests/contract/test_voice_port.py` hold
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import hibari
 import numpy as np
 from hibari import dsp
 
+from synth.adapters.hibari_alphabet import first_unspeakable
 from synth.adapters.hibari_derivation import DERIVATION, derive
 from synth.audio import Samples
 from synth.errors import VoiceError
@@ -28,14 +26,6 @@ ENGINE_VERSION = "0.2.1"
 WEIGHTS_SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"  # the bundled voice "heart"
 MAX_WORDS = 60  # per call; 80 words cost 335 MB, 11,399 phonemes cost 6.6 GB and 50 s
 MAX_PHONEMES = 400  # per call; the engine itself splits there, but only at punctuation
-MAX_DIGITS = 15  # the engine's number reader fails above 36 digits and nobody can follow more than a trillion
-
-# What the engine reads aloud or takes as punctuation; anything else, above all other scripts, it drops in silence.
-_LETTERS = "A-Za-zÀ-ÇÉÊÌ-ÏÑ-ÖØÚÜß-ïñ-öø-üýÿāăąćČčďĐđēėęěğīŁłńňōőŒœřŚśŞşŠšťūůźŻżŽž"
-_OUTSIDE = re.compile(rf"[^{_LETTERS}0-9 .,;:!?…'\"‘’“”()–—/%&+=@#°×÷½¼¾²³§©¢$£€¥-]")
-_LOOSE_CURRENCY = re.compile(r"[$£€¥](?![0-9])")
-_NUMBER = re.compile(r"[0-9][0-9,]*")
-_WORD = re.compile(rf"[{_LETTERS}]+")
 
 
 class HibariEngine:
@@ -118,8 +108,7 @@ class HibariVoice:
 
     def unspeakable(self, text: str) -> Unspeakable | None:
         """Return the first letter, symbol, number or word that the engine would drop, cut off or spell as noise."""
-        found = [Unspeakable(*place) for place in self._refusals(text)]
-        return min(found, key=lambda place: place.offset, default=None)
+        return first_unspeakable(text, knows=self._engine.knows, longest_unknown=self._engine.longest_unknown_word)
 
     def speak(self, text: str, *, seed: int) -> Samples:
         """Return float32 samples at 24 kHz; raise `VoiceError` if anything in `text` would not be heard."""
@@ -158,20 +147,6 @@ class HibariVoice:
         middle = len(words) // 2
         return [part for half in (words[:middle], words[middle:]) for part in self._phonemes(" ".join(half))]
 
-    def _refusals(self, text: str) -> Iterator[tuple[int, str]]:
-        """Yield (offset, reason) for whatever the engine would drop, cut off or spell as noise."""
-        for match in _OUTSIDE.finditer(text):
-            yield match.start(), _outside(match.group())
-        for match in _LOOSE_CURRENCY.finditer(text):
-            yield match.start(), f"'{match.group()}' is read only right before a number; write the currency as a word"
-        for match in _NUMBER.finditer(text):
-            if sum(character.isdigit() for character in match.group()) > MAX_DIGITS:
-                yield match.start(), f"a number of more than {MAX_DIGITS} digits cannot be read; write it in words"
-        limit = self._engine.longest_unknown_word
-        for match in _WORD.finditer(text):
-            if len(match.group()) > limit and not self._engine.knows(match.group()):
-                yield match.start(), f"an unknown word of more than {limit} letters would be cut off; hyphenate it"
-
 
 def hibari_catalogue(engine: HibariEngine | None = None) -> VoiceCatalogue:
     """Return the voices that need no download: one engine, loaded here unless given, shared by all of them."""
@@ -184,11 +159,3 @@ def hibari_catalogue(engine: HibariEngine | None = None) -> VoiceCatalogue:
         HibariVoice(id="hibari-wren", engine=shared, pitch=1.20, formant=1.08),
     ]
     return VoiceCatalogue({voice.id: voice for voice in voices})
-
-
-def _outside(character: str) -> str:
-    """Say why a character outside the alphabet cannot be spoken."""
-    name = f"{unicodedata.name(character, 'an unnamed character')} (U+{ord(character):04X})"
-    if unicodedata.combining(character):
-        return f"{name} is a separate accent; write the accented letter as one character (NFC)"
-    return f"{name} is not in the alphabet of this voice; write it in English words"

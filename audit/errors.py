@@ -49,3 +49,11 @@ class WitnessPolicyError(AuditError):
 
 class QuorumError(AuditError):
     """A checkpoint lacks the cosignatures that the policy asks for."""
+
+
+class TileError(AuditError):
+    """A tile or a bundle of entries is malformed, or has a name that none can have."""
+
+
+class PublicationError(AuditError):
+    """A published file cannot be read or written: a full or read-only disk, a link where a file should be."""

@@ -21,9 +21,6 @@ from audit.tables import (
     CHECKPOINTS,
     ENTRIES,
     HEAD,
-    TILE_BYTES,
-    TILE_HASHES,
-    TILE_HEIGHT,
     TILES,
     CheckpointRow,
     EntryRow,
@@ -32,6 +29,7 @@ from audit.tables import (
     TileRow,
     UtcDateTime,
 )
+from audit.tiles import TILE_BYTES, TILE_HASHES, TILE_HEIGHT
 
 __all__ = [
     "CHECKPOINTS",
@@ -56,6 +54,7 @@ __all__ = [
     "read_entries",
     "read_head",
     "read_leaf_hashes",
+    "read_leaves",
 ]
 
 PAGE_ENTRIES = 500  # rows read at a time: at most 32 MiB of leaves, usually a few hundred KiB
@@ -218,6 +217,13 @@ def _reading(what: str) -> Iterator[None]:
         if "decode" not in str(error.orig):  # the database is out of reach, which says nothing about the log
             raise
         raise LogDivergedError(f"{what} holds text that is not UTF-8") from error
+
+
+def read_leaves(session: Session, *, start: int, end: int) -> list[bytes]:
+    """Return the bytes of the entries `[start, end)`, as many as there are; all at once, so ask for few."""
+    within = (ENTRIES.c.idx >= start) & (ENTRIES.c.idx < end)
+    with _reading(f"an entry between {start} and {end}"):
+        return list(session.execute(select(ENTRIES.c.leaf).where(within).order_by(ENTRIES.c.idx)).scalars())
 
 
 def read_leaf_hashes(session: Session, *, start: int, end: int) -> tuple[bytes, ...]:

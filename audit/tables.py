@@ -26,6 +26,7 @@ from sqlmodel import Field, SQLModel
 
 from audit.event import MAX_ENTRY_BYTES, MAX_NAME_CHARACTERS
 from audit.merkle import HASH_BYTES
+from audit.tiles import TILE_BYTES
 
 # Constraints need names that a migration can refer to. The convention must stand before the first table is declared,
 # so every module that declares tables imports this one first.
@@ -36,10 +37,6 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-TILE_HEIGHT = 8  # levels of the tree in one tile
-TILE_HASHES = 1 << TILE_HEIGHT
-TILE_BYTES = TILE_HASHES * HASH_BYTES
 
 INDEX_TYPE = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER of 64 bits
 

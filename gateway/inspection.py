@@ -1,6 +1,6 @@
 """A whole installation checked again: the log, every signature on it, and every stored file that it names.
 
-1. The log derives to what was signed, and to what was published.
+1. The log derives to what was signed, and to what was published; every published file is what the entries give.
 2. Every clip's event is in the log, and says the same hashes as the clip's row.
 3. Every stored file is there and holds the bytes of its name.
 4. Every stored receipt still verifies.
@@ -15,16 +15,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from audit.checkpoint import parse_and_verify
 from audit.errors import AuditError
 from audit.event import EventKind
 from audit.fsck import FsckReport, fsck
 from audit.log import Log
-from audit.published import read_checkpoint_file
+from audit.monitor import audit_files
 from audit.receipt import Receipt, verify_receipt
 from audit.store import EntryRow
 from gateway.blobs import BlobStore
@@ -32,6 +30,7 @@ from gateway.commitments import commit, digest_of
 from gateway.db import Database
 from gateway.erasure import is_cleared
 from gateway.errors import StorageError
+from gateway.logfiles import LogFiles
 from gateway.submissions import (
     Clip,
     EpisodeApproval,
@@ -51,6 +50,7 @@ class Inspection:
     """What was checked, and every problem in plain words; no problems means sound."""
 
     log: FsckReport
+    files: int  # published files that were read and compared
     blobs: int  # stored files that were read and hashed
     receipts: int
     releases: int
@@ -62,6 +62,7 @@ class Inspection:
         return {
             "sound": not self.problems,
             "log": log,
+            "files": self.files,
             "blobs": self.blobs,
             "receipts": self.receipts,
             "releases": self.releases,
@@ -69,16 +70,25 @@ class Inspection:
         }
 
 
-def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) -> Inspection:
+def inspect(database: Database, *, log: Log, blobs: BlobStore, files: LogFiles) -> Inspection:
     """Check everything listed in the module's docstring; never stops at the first problem outside the log."""
     with database.read() as session:
         problems: list[str] = []
         # 1.
-        note = read_checkpoint_file(published)
-        shown = parse_and_verify(note, origin=log.origin, verifiers=(log.verifier,)) if note is not None else None
+        shown = files.shown()
         report = fsck(session, origin=log.origin, verifier=log.verifier, published=shown)
         if report.divergence is not None:
             problems.append(f"log: {report.divergence}")
+        published = 0
+        try:
+            files.check(session)
+            if shown is not None:
+                audited = audit_files(files.read, verifier=log.verifier)
+                published = audited.files
+                if audited.divergence is not None:
+                    problems.append(f"published files: {audited.divergence}")
+        except (AuditError, StorageError) as error:
+            problems.append(f"published files: {error}")
         # 2. and 3.
         clips = list(session.exec(select(Clip)))
         logged = _logged_clips(session, log, {clip.episode_id for clip in clips}, problems)
@@ -117,7 +127,7 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, published: Path) 
         # 8.
         for erasure in erasures:
             problems += _left_over(session, blobs, erasure, [clip for clip in clips if clip not in kept])
-    return Inspection(report, len(names), len(receipts), len(releases), tuple(problems))
+    return Inspection(report, published, len(names), len(receipts), len(releases), tuple(problems))
 
 
 def _wrong_withdrawals(session: Session) -> Iterator[str]:

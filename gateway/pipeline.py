@@ -26,9 +26,9 @@ from hashlib import sha256
 
 from sqlmodel import Session, select
 
-from audit.errors import CheckpointError, LogDivergedError
+from audit.errors import LogDivergedError
 from audit.event import Event, EventKind, Fact
-from audit.log import LoggedEvent, write_checkpoint_file
+from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
 from gateway import publish, shadow
 from gateway.commitments import commit, commit_text, secret_of
@@ -223,7 +223,7 @@ class Pipeline:
             log.append(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
 
         state = self._commit(episode_id, State.HEARD, change)
-        self._show_checkpoint()
+        self._tools.log_files.publish_if_possible(self._tools.database.read)
         return state
 
     def decide(self, episode_id: str) -> str:
@@ -263,7 +263,11 @@ class Pipeline:
         state = self._commit(episode_id, State.APPROVED, announce)
         if state != State.APPROVED:
             return state
-        self._show_checkpoint()
+        # Outsiders must be able to see the intent before the episode; where they cannot, the episode waits.
+        if self._tools.settings.release_needs_published_log:
+            self._tools.log_files.publish(self._tools.database.read)
+        else:
+            self._tools.log_files.publish_if_possible(self._tools.database.read)
         with self._tools.database.read() as session:
             evidence = publish.gather(session, episode_id)
         clearance = publish.examine(evidence, log=log, blobs=self._tools.blobs)
@@ -272,7 +276,7 @@ class Pipeline:
             publish.release(session, row, clearance, log=log, at=at)
 
         state = self._commit(episode_id, State.APPROVED, go_public)
-        self._show_checkpoint()
+        self._tools.log_files.publish_if_possible(self._tools.database.read)
         return state
 
     def abandon(self, episode_id: str, error: Exception) -> str:
@@ -375,16 +379,3 @@ class Pipeline:
             if logged.event.kind is kind:
                 return logged
         raise LogDivergedError(f"episode {episode_id} has no event {kind.value} in the log; run fsck")
-
-    def _show_checkpoint(self) -> None:
-        """Write the newest checkpoint beside the database, so that a database restored from a backup is noticed."""
-        path = self._tools.settings.published_checkpoint
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._tools.database.read() as session:
-                checkpoint = self._tools.log.latest_checkpoint(session)
-            if checkpoint is not None:
-                write_checkpoint_file(path, checkpoint)
-        except (OSError, CheckpointError) as error:
-            # Safe to go on: the checkpoint is stored, and the next one that is written covers more.
-            logger.warning("the published checkpoint could not be written: %s", error)

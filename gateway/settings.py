@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     )
     spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
+    published_log: Path | None = Field(
+        None, description="Folder of the log's public files, best on another disk; else `home`/published/log."
+    )
+    release_needs_published_log: bool = Field(
+        True, description="Release nothing whose evidence could not be published to that folder."
+    )
     approve_allowed: bool = Field(True, description="Approve an episode without a person when the policy allows it.")
     show_description: str = Field("Episodes released by Assay.", description="Channel description in the feed.")
     max_script_bytes: int = Field(262_144, gt=0, description="Largest accepted script in bytes (UTF-8).")
@@ -122,8 +128,18 @@ class Settings(BaseSettings):
         return self.home / "protected-texts.ndjson"
 
     @property
+    def log_folder(self) -> Path:
+        """The log's public files: what outsiders may have seen, and what a restored database cannot know."""
+        return self.published_log or self.home / "published" / "log"
+
+    @property
     def published_checkpoint(self) -> Path:
-        """The newest checkpoint that outsiders may have seen: remembers what a restored database cannot know."""
+        """The newest checkpoint that outsiders may have seen."""
+        return self.log_folder / "checkpoint"
+
+    @property
+    def former_checkpoint(self) -> Path:
+        """Where earlier versions kept the published checkpoint; still checked, never written."""
         return self.home / "published" / "checkpoint"
 
     @property

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
     from gateway.db import Database
+    from gateway.logfiles import LogFiles
     from gateway.settings import Settings
     from policies.screen import Screener
     from policies.spoken import Hearing, SpokenCheck
@@ -29,6 +30,7 @@ class Toolchain:
     settings: Settings
     database: Database
     log: Log
+    log_files: LogFiles
     blobs: BlobStore
     screener: Screener
     voices: VoiceCatalogue

@@ -157,7 +157,7 @@ def the_probes(chain: Chain) -> list[Probe]:
     tools = chain.tools
     return [
         database_probe(tools.database),
-        log_probe(tools.database, tools.log, tools.settings.published_checkpoint),
+        log_probe(tools.database, tools.log_files),
         marks_probe(tools.marks, [mark.name for mark in tools.marks]),
     ]
 

@@ -20,6 +20,7 @@ from audit.log import Log
 from gateway.blobs import BlobStore
 from gateway.db import Database, migrate, open_database
 from gateway.intake import submit
+from gateway.logfiles import LogFiles
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
 from gateway.settings import Settings
@@ -218,6 +219,7 @@ def build_chain(
         settings=chosen,
         database=database,
         log=log,
+        log_files=LogFiles(folder=chosen.log_folder, log=log, former=chosen.former_checkpoint),
         blobs=BlobStore(chosen.blobs),
         screener=WordScreener(),  # type: ignore[arg-type]  # stand-in
         voices=VoiceCatalogue({"quiet": QuietVoice()}),

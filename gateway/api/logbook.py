@@ -1,20 +1,31 @@
-"""The audit log as outsiders need it: signed checkpoint, proof for an episode, and entries as they were hashed."""
+"""The audit log as outsiders need it: its published files, the proof for an episode, and entries as they were hashed.
+
+The files are C2SP tlog-tiles and are served as they lie in the folder, so a web server in front may do it as well. No
+name from a request ever reaches the file system: it is read as a tile's name and spelt anew.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from sqlmodel import col, select
+from starlette.requests import Request
 from starlette.responses import Response
 
+from audit.errors import TileError
+from audit.published import MAX_CHECKPOINT_BYTES
 from audit.store import EntryRow
+from audit.tiles import TileName
 from gateway.api.access import OptionalCaller
-from gateway.api.backend import BackendDep
+from gateway.api.backend import Backend, BackendDep
+from gateway.api.media import PUBLIC_HEADERS, is_unchanged
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import EpisodeId
 from gateway.api.visibility import visible_submission
 from gateway.errors import NotFoundError
+from gateway.logfiles import MAX_TEXT_BYTES
 from gateway.publish import Purpose
 from gateway.releases import find_published
 from gateway.submissions import EpisodeReceipt
@@ -25,19 +36,68 @@ MAX_INDEX = 2**63 - 1
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 
-@router.get(
-    "/v1/log/checkpoint",
-    response_class=Response,
-    responses={200: {"description": "C2SP signed checkpoint.", "content": _TEXT}, **problem_responses(404, 503)},
+CHECKPOINT_CACHE = "public, max-age=2"  # seconds: whoever asks again wants to see what is new
+TILE_CACHE = "public, max-age=31536000, immutable"  # the name says which hashes, and those can never be others
+TEXT_CACHE = "public, max-age=300"
+TEXT_TYPE = "text/plain; charset=utf-8"
+TILE_TYPE = "application/octet-stream"
+_CHECKPOINT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "C2SP signed checkpoint.", "content": _TEXT},
+    304: {"description": "Nothing new."},
+    **problem_responses(404, 503),
+}
+_TILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "C2SP tlog-tiles: hashes or entries.", "content": {TILE_TYPE: {}}},
+    304: {"description": "It never changes."},
+    **problem_responses(404, 503),
+}
+_KEY_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Verifier key, one line.", "content": _TEXT},
+    304: {"description": "Nothing new."},
+    **problem_responses(404, 503),
+}
+
+
+@router.get("/v1/log/checkpoint", response_class=Response, responses=_CHECKPOINT_RESPONSES)
+@router.head(
+    "/v1/log/checkpoint", response_class=Response, responses=_CHECKPOINT_RESPONSES, operation_id="head_checkpoint"
 )
-def get_checkpoint(backend: BackendDep) -> Response:
-    """Return the newest checkpoint that the log has signed: its size and root, which every proof leads to."""
-    tools = backend.toolchain
-    with tools.database.read() as session:
-        checkpoint = tools.log.latest_checkpoint(session)
-    if checkpoint is None:
-        raise NotFoundError("the log has signed nothing yet; come back after the first episode")
-    return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
+def get_checkpoint(request: Request, backend: BackendDep) -> Response:
+    """Return the newest published checkpoint: size and root of the log, which every tile and proof leads to."""
+    return _published(request, backend, "checkpoint", MAX_CHECKPOINT_BYTES, TEXT_TYPE, CHECKPOINT_CACHE)
+
+
+@router.get("/v1/log/vkey", response_class=Response, responses=_KEY_RESPONSES)
+@router.head("/v1/log/vkey", response_class=Response, responses=_KEY_RESPONSES, operation_id="head_vkey")
+def get_vkey(request: Request, backend: BackendDep) -> Response:
+    """Return the log's public key; compare it with one that you have from elsewhere."""
+    return _published(request, backend, "vkey", MAX_TEXT_BYTES, TEXT_TYPE, TEXT_CACHE)
+
+
+@router.get("/v1/log/tile/{path:path}", response_class=Response, responses=_TILE_RESPONSES)
+@router.head("/v1/log/tile/{path:path}", response_class=Response, responses=_TILE_RESPONSES, operation_id="head_tile")
+def get_tile(
+    request: Request,
+    backend: BackendDep,
+    path: Annotated[str, Path(description="As in tlog-tiles: `0/x001/234`, `1/000.p/5`, `entries/000`.")],
+) -> Response:
+    """Return a tile of hashes or a bundle of entries, whole; a partial one may be gone once the full one exists."""
+    try:
+        name = TileName.parse(f"tile/{path}")
+    except TileError as error:
+        raise NotFoundError("no tile has such a name") from error
+    return _published(request, backend, name.path, name.max_bytes, TILE_TYPE, TILE_CACHE)
+
+
+def _published(request: Request, backend: Backend, name: str, max_bytes: int, media_type: str, cache: str) -> Response:
+    content = backend.toolchain.log_files.read(name, max_bytes)
+    if content is None:
+        raise NotFoundError("nothing is published under this name; it may be, when the log has grown")
+    etag = hashlib.sha256(content).hexdigest()
+    headers = {**PUBLIC_HEADERS, "Cache-Control": cache, "ETag": f'"{etag}"'}
+    if is_unchanged(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=media_type)
 
 
 @router.get(

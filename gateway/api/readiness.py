@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from audit.errors import AuditError
-from audit.log import Log
 from gateway.db import Database, check_schema
 from gateway.errors import GatewayError, KeyMaterialError, SettingsError, detail_for
+from gateway.logfiles import LogFiles
 from policies.errors import PolicyError
 from synth.errors import SynthError
 from synth.watermark import Watermark
@@ -52,14 +51,12 @@ def database_probe(database: Database) -> Probe:
     return Probe("database", lambda: check_schema(database))
 
 
-def log_probe(database: Database, log: Log, published: Path | None = None) -> Probe:
-    """The stored log still begins with what was signed, and with what was published if that file is kept."""
+def log_probe(database: Database, files: LogFiles) -> Probe:
+    """The stored log still begins with what was signed, and holds everything that was published."""
 
     def ask() -> None:
         with database.read() as session:
-            log.check_not_forked(session)
-            if published is not None:
-                log.check_against_published(session, published)
+            files.check(session)
 
     return Probe("log", ask)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.blobs import BlobStore
     from gateway.db import Database
     from gateway.engine import Engine
+    from gateway.logfiles import LogFiles
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -71,6 +72,13 @@ def build_log(settings: Settings) -> Log:
     from audit.log import Log
 
     return Log(origin=settings.log_origin, key=KeyFiles(settings.keys).log_key())
+
+
+def build_log_files(settings: Settings, log: Log) -> LogFiles:
+    """Build access to the log's public files: the only place that says what is published, and where."""
+    from gateway.logfiles import LogFiles
+
+    return LogFiles(folder=settings.log_folder, log=log, former=settings.former_checkpoint)
 
 
 def build_blobs(settings: Settings) -> BlobStore:
@@ -179,9 +187,9 @@ def build_toolchain(settings: Settings) -> Toolchain:
     from synth.produce import Imprint, Producer
 
     log = build_log(settings)
+    log_files = build_log_files(settings, log)
     with migrated_database(settings) as database, database.read() as session:
-        log.check_not_forked(session)
-        log.check_against_published(session, settings.published_checkpoint)
+        log_files.check(session)
     marks = build_marks(settings)
     voices = hibari_catalogue()
     producer = Producer(
@@ -202,6 +210,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         settings=settings,
         database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
         log=log,
+        log_files=log_files,
         blobs=build_blobs(settings),
         screener=screener,
         voices=voices,
@@ -230,13 +239,14 @@ def build_engine(settings: Settings, database: Database) -> Engine:
 
 
 def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | None = None) -> None:
-    """Make this process a worker, after tidying what crashes of earlier ones left in the blob store.
+    """Make this process a worker, after tidying up what crashes of earlier ones left, and publishing what they did not.
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
     from gateway import shadow
 
     toolchain.blobs.sweep()
+    toolchain.log_files.publish_if_possible(toolchain.database.read)
     engine.start(build_pipeline(toolchain, progress=progress), chores=worker_chores(toolchain))
     for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
         engine.enqueue(episode_id)

@@ -100,7 +100,7 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
         eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now),
         probes=(
             readiness.database_probe(database),
-            readiness.log_probe(database, log, settings.published_checkpoint),
+            readiness.log_probe(database, toolchain.log_files),
             readiness.keys_probe(read_keys),
             readiness.policy_probe(lambda: toolchain.screener.policy.digest),
             readiness.marks_probe(toolchain.marks, settings.marks),

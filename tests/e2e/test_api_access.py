@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from audit.tiles import edge_tiles
 from gateway.api.mount import ROUTERS
 from gateway.auth import Role, create_key, revoke_key
 from tests.api_gate import Gate, a_script, build_gate
@@ -40,6 +41,11 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("POST", "/v1/moderations", {"json": {"input": "x"}}, {"submitter", "reviewer", "admin"}),
     ("POST", "/v1alpha1/comments:analyze", {"json": {}}, {"submitter", "reviewer", "admin"}),
     ("GET", "/v1/log/checkpoint", {}, ANYBODY),
+    ("HEAD", "/v1/log/checkpoint", {}, ANYBODY),
+    ("GET", "/v1/log/vkey", {}, ANYBODY),
+    ("HEAD", "/v1/log/vkey", {}, ANYBODY),
+    ("GET", "/v1/log/tile/{edge}", {}, ANYBODY),
+    ("HEAD", "/v1/log/tile/{edge}", {}, ANYBODY),
     ("GET", "/v1/log/proof/{released}", {}, ANYBODY),
     ("GET", "/v1/log/proof/{waiting}?purpose=clip", {}, SOMEBODY),
     ("GET", "/v1/log/entries/0", {}, ANYBODY),
@@ -60,7 +66,10 @@ def names(gate: Gate, released: str, waiting: str) -> dict[str, str]:
         kind: auditor.get(f"/v1/submissions/{episode_id}").json()["clips"][0]["url"].rpartition("/")[2]
         for kind, episode_id in (("released_file", released), ("waiting_file", waiting))
     }
-    return {"released": released, "waiting": waiting, "nothing": "ep_" + "0" * 20, **files}
+    shown = gate.chain.tools.log_files.shown()
+    assert shown is not None
+    edge = edge_tiles(shown.size)[0].path.removeprefix("tile/")
+    return {"released": released, "waiting": waiting, "nothing": "ep_" + "0" * 20, "edge": edge, **files}
 
 
 @pytest.mark.parametrize("who", [None, "submitter", "reviewer", "auditor", "admin"])
@@ -183,8 +192,7 @@ def test_every_answer_carries_the_security_headers(gate: Gate) -> None:
 
 def test_only_public_files_may_be_read_by_other_sites(gate: Gate, released: str) -> None:
     assert "access-control-allow-origin" not in gate.client("auditor").get("/v1/submissions").headers
-    assert "access-control-allow-origin" not in gate.client().get("/v1/log/checkpoint").headers
-    for path in ("/feed.xml", f"/v1/episodes/{released}/transcript.vtt"):
+    for path in ("/v1/log/checkpoint", "/feed.xml", f"/v1/episodes/{released}/transcript.vtt"):
         assert gate.client().get(path).headers["access-control-allow-origin"] == "*"
 
 

@@ -17,7 +17,7 @@ from tests.api_gate import Gate, a_script, build_gate
 
 EXAMPLES = 12  # per operation, kind of request and key; the whole file stays below a minute
 OPERATIONS = sorted(
-    (route.path, method)
+    (route.path_format, method)
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute)
@@ -37,7 +37,15 @@ BEYOND_SCHEMAS = {
 }
 NOTHING_TO_GET_WRONG = {
     (path, method)
-    for path in ("/cover.png", "/feed.xml", "/livez", "/readyz", "/v1/log/checkpoint")
+    for path in (
+        "/cover.png",
+        "/feed.xml",
+        "/livez",
+        "/readyz",
+        "/v1/log/checkpoint",
+        "/v1/log/vkey",
+        "/v1/log/tile/{path}",
+    )
     for method in ("GET", "HEAD")
 }
 

@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.log.checkpoint import checkpoint
 from gateway.cli.log.prove import prove
+from gateway.cli.log.publish import publish
 from gateway.cli.log.show import show
 from gateway.cli.log.tail import tail
 from gateway.cli.log.verify import verify
@@ -17,5 +18,5 @@ def log() -> None:
     """Read the audit log, and prove what is in it."""
 
 
-for command in (tail, show, prove, verify, checkpoint, witness):
+for command in (tail, show, prove, verify, checkpoint, publish, witness):
     log.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from audit.checkpoint import Checkpoint, LogKey, sign_checkpoint
-from audit.errors import CheckpointError, LogDivergedError
+from audit.errors import CheckpointError, LogDivergedError, PublicationError
 from audit.log import Log, write_checkpoint_file
 from audit.merkle import leaf_hash
 
@@ -110,13 +111,14 @@ def test_file_signed_by_a_stranger_is_refused(tmp_path: Path, engine: Engine, lo
 
 def test_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path: Path, key: LogKey) -> None:
     checkpoint = sign_checkpoint(origin=ORIGIN, size=1, root=leaf_hash(b""), key=key)
-    with pytest.raises(CheckpointError, match="cannot be written"):
-        write_checkpoint_file(tmp_path / "absent" / "checkpoint", checkpoint)
+    (tmp_path / "file").touch()
+    with pytest.raises(PublicationError, match="cannot write"):
+        write_checkpoint_file(tmp_path / "file" / "checkpoint", checkpoint)
     occupied = tmp_path / "checkpoint"
     occupied.mkdir()
     with pytest.raises(CheckpointError, match="cannot be read"):
         write_checkpoint_file(occupied, checkpoint)
-    assert list(tmp_path.iterdir()) == [occupied]
+    assert sorted(tmp_path.iterdir()) == [occupied, tmp_path / "file"]
 
 
 def test_full_disk_leaves_the_old_checkpoint_and_no_litter(
@@ -129,11 +131,21 @@ def test_full_disk_leaves_the_old_checkpoint_and_no_litter(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("audit.published.os.fsync", full)
-    with pytest.raises(CheckpointError, match="No space left"):
+    monkeypatch.setattr("audit.files.os.fsync", full)
+    with pytest.raises(PublicationError, match="No space left"):
         write_checkpoint_file(path, sign_checkpoint(origin=ORIGIN, size=2, root=leaf_hash(b""), key=key))
     assert path.read_text() == old.note
-    assert list(tmp_path.iterdir()) == [path]
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
+
+
+def test_more_signatures_replace_fewer_and_never_the_other_way(tmp_path: Path, key: LogKey) -> None:
+    path = tmp_path / "checkpoint"
+    alone = sign_checkpoint(origin=ORIGIN, size=1, root=leaf_hash(b""), key=key)
+    witnessed = replace(alone, note=alone.note + "— witness.example AAAAAAAA\n")
+    other = replace(alone, note=alone.note + "— other.example AAAAAAAA\n")
+    for checkpoint in (alone, witnessed, alone, other):
+        write_checkpoint_file(path, checkpoint)
+    assert path.read_text() == witnessed.note
 
 
 def test_later_checkpoint_is_never_replaced_by_an_earlier_one(tmp_path: Path, key: LogKey) -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit.event import FREE, Event, EventKind
-from gateway.app import build_log, migrated_database, watermark_keys
+from gateway.app import build_log, build_log_files, migrated_database, watermark_keys
 from gateway.cli import main
 from gateway.cli.terminal import Exit
 from gateway.keys import watermark_epoch
@@ -136,15 +136,33 @@ def test_tail_and_show_print_what_is_in_the_log(home: Path) -> None:
     assert EPISODE in run("log", "tail").stdout
 
 
+def test_log_is_published_by_hand_and_gone_over_again(home: Path) -> None:
+    run("keygen")
+    assert "nothing has been sealed" in run("log", "publish").stdout
+    log_two_events(seal=True)
+    assert "2 entries are published" in run("log", "publish").stdout
+    bundle = load_settings().log_folder / "tile/entries/000.p/2"
+    content = bundle.read_bytes()
+    bundle.unlink()
+    assert "bundle" not in run("log", "publish").stdout
+    assert not bundle.exists()  # nothing is new, so nothing is looked at
+    assert run("log", "publish", "--again").exit_code == Exit.DONE
+    assert bundle.read_bytes() == content
+    bundle.write_bytes(content[:-1] + b"!")
+    result = run("log", "publish", "--again")
+    assert result.exit_code == Exit.FAILED
+    assert "entries/000.p/2" in result.output
+
+
 def test_fsck_says_sound_and_notices_a_rolled_back_database(home: Path) -> None:
     run("keygen")
     log_two_events(seal=True)
     assert run("fsck").exit_code == Exit.DONE
-    shown = run("log", "checkpoint").stdout
-    published = load_settings().published_checkpoint
-    published.parent.mkdir(parents=True)
-    published.write_text(shown)
-    assert json.loads(run("fsck", "--json").stdout)["sound"] is True
+    settings = load_settings()
+    with migrated_database(settings) as database:
+        build_log_files(settings, build_log(settings)).publish(database.read)
+    report = json.loads(run("fsck", "--json").stdout)
+    assert (report["sound"], report["files"]) == (True, 3)  # checkpoint, bundle, tile
     for file in home.glob("assay.db*"):
         file.unlink()
     log_two_events(seal=False, number=2)  # as long as before, but another history

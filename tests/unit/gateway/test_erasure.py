@@ -63,8 +63,7 @@ def eraser(chain: Chain, **options: Any) -> Eraser:
 def problems(chain: Chain) -> tuple[str, ...]:
     with chain.database.write() as session:
         chain.tools.log.seal(session, at=chain.clock())
-    path = chain.tools.settings.published_checkpoint
-    return inspect(chain.database, log=chain.tools.log, blobs=chain.tools.blobs, published=path).problems
+    return inspect(chain.database, log=chain.tools.log, blobs=chain.tools.blobs, files=chain.tools.log_files).problems
 
 
 def rejected(chain: Chain, words: str = f"please review the {MARKER}") -> str:

@@ -26,7 +26,7 @@ def hearing_of(chain: Chain, episode_id: str) -> EpisodeHearing | None:
 
 def problems_of(chain: Chain) -> list[str]:
     tools = chain.tools
-    found = inspect(chain.database, log=tools.log, blobs=tools.blobs, published=tools.settings.published_checkpoint)
+    found = inspect(chain.database, log=tools.log, blobs=tools.blobs, files=tools.log_files)
     return list(found.problems)
 
 

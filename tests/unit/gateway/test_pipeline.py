@@ -127,10 +127,40 @@ def test_last_checkpoint_that_was_signed_is_published_beside_the_database(chain:
     assert read_checkpoint_file(chain.tools.settings.published_checkpoint) == newest.note
 
 
-def test_checkpoint_file_that_cannot_be_written_stops_no_release(chain: Chain) -> None:
-    path = chain.tools.settings.published_checkpoint
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.write_bytes(b"a file where the folder should be")
+def test_nothing_is_released_while_its_evidence_cannot_be_published(chain: Chain) -> None:
+    folder = chain.tools.settings.log_folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_bytes(b"a file where the folder should be")
+    episode_id = chain.submit()
+    assert chain.run(episode_id) == "failed"
+    assert chain.row(episode_id).failure == "storage-unavailable"
+    assert "episode.released" not in chain.kinds(episode_id)
+
+
+def test_release_is_tried_again_when_the_disk_is_back(chain: Chain) -> None:
+    folder = chain.tools.settings.log_folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_bytes(b"a file where the folder should be")
+    episode_id = chain.submit()
+
+    def mending(name: str, step: Any, *, patient: bool) -> str:
+        try:
+            return str(step())
+        except StorageError:
+            assert (name, patient) == ("release", True)
+            assert chain.row(episode_id).state == "approved"
+            folder.unlink()
+            return str(step())
+
+    assert chain.pipeline.advance(episode_id, mending) == "released"
+    assert chain.kinds(episode_id).count("release.intended") == 1
+
+
+def test_folder_that_cannot_be_written_stops_no_release_where_settings_allow_that(tmp_path: Path) -> None:
+    chain = build_chain(tmp_path, release_needs_published_log=False)
+    folder = chain.tools.settings.log_folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_bytes(b"a file where the folder should be")
     assert chain.run(chain.submit()) == "released"
 
 

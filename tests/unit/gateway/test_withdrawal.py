@@ -50,9 +50,7 @@ def take_back(
 
 def problems(chain: Chain) -> tuple[str, ...]:
     tools = chain.tools
-    return inspect(
-        chain.database, log=tools.log, blobs=tools.blobs, published=tools.settings.published_checkpoint
-    ).problems
+    return inspect(chain.database, log=tools.log, blobs=tools.blobs, files=tools.log_files).problems
 
 
 def test_withdrawn_episode_is_out_of_what_is_released_and_still_known(chain: Chain) -> None:

@@ -112,4 +112,4 @@ def _span(begin: int, end: int, value: float) -> dict[str, Any]:
 
 
 def _score(value: float) -> dict[str, Any]:
-    return {"value": round(value, 6), "type": "PROBABILITY"}
+    return {"value": round(value, 4), "type": "PROBABILITY"}  # as many digits as a finding keeps

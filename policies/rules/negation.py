@@ -6,7 +6,7 @@ import re
 
 _NEGATION = re.compile(
     r"\b(?:not|never|no|none|neither|nor|cannot|nothing|nobody|hardly|unable|fails? to|failed to|unlikely|"
-    r"rather than|nowhere)\b|n['’]t\b",
+    r"rather than|nowhere|far from)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # Negations that leave the claim standing: "no doubt that", "they do not tell you that", "do not vaccinate, because".
@@ -27,6 +27,7 @@ _IDLE = re.compile(
     r"|\bnot to mention\b|\bif not\b|\bwhy not\b|\bor not\b",
     re.IGNORECASE,
 )
+_ANYTHING_BUT = re.compile(r"\banything but\b", re.IGNORECASE)  # its "but" begins no clause
 _CLAUSE = re.compile(
     r"[,;:—–]|\b(?:because|but|while|whereas|although|though|so that|which is why|and that is why|"
     r"even though|since|yet)\b|(?:, | )and (?=\w+ \w+ )",
@@ -37,7 +38,7 @@ _WORD = re.compile(r"[a-z]{4,}")
 
 def is_negated(text: str, field: str) -> bool:
     """Say whether the clause of `text` that shares most words with `field` holds a negation that counts."""
-    cleaned = _IDLE.sub(" ", text)
+    cleaned = _ANYTHING_BUT.sub("not", _IDLE.sub(" ", text))
     clauses = [clause for clause in _CLAUSE.split(cleaned) if clause and clause.strip()]
     if not clauses:
         return False

@@ -44,11 +44,14 @@ class Passage:
 _ELSEWHERE = 0.5
 # The model must be this sure of an assertion, by its own reading alone, before words that reject the claim are doubted.
 _CONTRADICTS = 0.95
+# Negations and distances are counted, not read: the model may doubt them where an assertion is so many times likelier.
+_LIKELIER = 8.0
 # How much a correction that is closer than the claim counts: a margin of 0.1 makes a debunk e times as likely.
 _MARGIN_WEIGHT = 5.0
 _MARGIN_LIMIT = 0.2
 _MUCH_CLOSER = 0.1  # a correction this much closer than the claim is as good as a word of rejection
 _CLOSER = "is closer to the correction than to the claim"
+_OPPOSITE = "says the opposite of the claim"  # by counting negations, which irony and examples upset
 
 
 class StanceModel(Protocol):
@@ -119,7 +122,9 @@ def weigh(cues: Judgement, probabilities: Mapping[str, float], *, certain: float
     """
     told, share = _with_corrections(probabilities, margin)
     if cues.stance is Stance.DEBUNK and (cues.cue != _CLOSER or margin >= _MUCH_CLOSER):
-        if probabilities["assert"] >= _CONTRADICTS:
+        counted = cues.cue in (_CLOSER, _OPPOSITE)
+        doubt = _LIKELIER * probabilities["debunk"] if counted else _CONTRADICTS
+        if probabilities["assert"] >= doubt:
             return Judgement(Stance.UNSURE, False, "gives cues that point both ways")
         return Judgement(Stance.DEBUNK, cues.clear or told == "debunk", cues.cue)
     if told == "unrelated":
@@ -161,7 +166,8 @@ def is_rebuttal(sentence: str) -> bool:
 
 
 def _rejects(after: Sequence[str]) -> bool:
-    return any(cues.REJECTION.search(text) and not vouches(text) for text in after[:4])
+    listed = (cues.REJECTION, cues.ENDS_IN_NO)
+    return any(any(cue.search(text) for cue in listed) and not vouches(text) for text in after[:4])
 
 
 def _announces(sentence: str) -> bool:
@@ -193,7 +199,7 @@ def _own_stance(sentence: str, field: str, wordings: Sequence[str], margin: floa
         return Judgement(Stance.DEBUNK, True, "supposes it only to show that it cannot be")
     if is_negated(sentence, field) != is_negated(field, field) and not insists:
         # Without corrections the margin is below -1 and says nothing.
-        return Judgement(Stance.DEBUNK, margin > -0.2 or margin <= -1.0, "says the opposite of the claim")
+        return Judgement(Stance.DEBUNK, margin > -0.2 or margin <= -1.0, _OPPOSITE)
     if margin >= 0.03 and not insists:
         return Judgement(Stance.DEBUNK, True, _CLOSER)
     asked = _asked(sentence)

@@ -203,6 +203,13 @@ SHORT_NO = re.compile(
     r"there's no|none of)",
     re.IGNORECASE,
 )
+# "The audit and the recount both say it was not."
+ENDS_IN_NO = re.compile(
+    r"\b(?:it|that|this|they|he|she|there|those|these) "
+    r"(?:is|was|does|did|do|are|were|has|have|had|can|could|will|would)"
+    r"(?: not|n['’]t)[\s\"'”’)]*[.!;]?\s*$",
+    re.IGNORECASE,
+)
 REFERS_BACK = _any(
     r"that|this|it|these|those|such|them|they|he|she|neither|none|both|in fact|actually|in reality|however|but",
     r"the (?:claims?|story|idea|theory|rumou?r|study|video|post|truth|facts?|evidence|science|paper|author)",

@@ -11,6 +11,7 @@ from bench.policies.measures import Measure, macro_f1, resampled, roc_auc
 from bench.policies.public_sets import Case
 from bench.policies.subject import Outcome
 from bench.proportion import Share
+from policies.decision import Verdict
 
 
 def measure(bench: Bench) -> list[Grid]:
@@ -22,12 +23,16 @@ def measure(bench: Bench) -> list[Grid]:
     labels = np.array([one.hateful for one in cases])
     held = np.array([outcomes[one.id].held for one in cases])
     scores = np.array([outcomes[one.id].toxic for one in cases])
+    by_rule = np.array([outcomes[one.id].verdict_of("toxicity") != Verdict.ALLOW for one in cases])
+    bench.keep("hatecheck.rule.accuracy", Measure.of(Share.of(labels == by_rule)))
+    bench.keep("hatecheck.rule.non_hateful", Measure.of(Share.of(~by_rule[~labels])))
     bench.keep("hatecheck.accuracy", Measure.of(Share.of(labels == held)))
     bench.keep("hatecheck.hateful", Measure.of(Share.of(held[labels])))
     bench.keep("hatecheck.non_hateful", Measure.of(Share.of(~held[~labels])))
     bench.keep("hatecheck.auc", resampled(roc_auc, labels, scores))
     rows = [
-        _system("our gate: held or blocked", labels, held, scores),
+        _system("our toxicity rule: held or blocked", labels, by_rule, scores),
+        _system("our whole gate: held or blocked", labels, held, scores),
         _system("our gate: class score of 0.5 and more", labels, scores >= 0.5, scores),
     ]
     for rival in bench.rivals:
@@ -36,7 +41,8 @@ def measure(bench: Bench) -> list[Grid]:
         bench.store.put(("curve", "HateCheck", rival.name), [labels.tolist(), values.tolist()])
     note = (
         "Shares that are right, with Wilson intervals in per cent. Published: Perspective 76.6 % (hateful 89.5, "
-        "non-hateful 48.2; Röttger et al. 2021)."
+        "non-hateful 48.2; Röttger et al. 2021). The whole gate also holds every slur and threatening word, "
+        "whoever says it and why, which HateCheck counts as wrong."
     )
     columns = ("system", "all", "hateful", "non-hateful", "macro-F1", "AUC")
     return [

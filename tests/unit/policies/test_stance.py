@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.rules.negation import is_negated
-from policies.rules.stance import Stance, is_rebuttal, judge
+from policies.rules.stance import Stance, is_rebuttal, judge, weigh
 
 CLAIM = "Vaccines cause autism."
 HOAX = "The Moon landing was a hoax."
@@ -104,6 +104,8 @@ def test_being_closer_to_the_truth_is_a_debunk_and_a_late_truth_takes_the_certai
         ("Vaccines cause autism, and the government does not care.", False),
         ("They won't tell you that vaccines cause autism.", False),
         ("Vaccines cause autism, no question.", False),
+        ("Vaccines are anything but a cause of autism.", True),
+        ("Vaccines are far from causing autism.", True),
         ("", False),
     ],
 )
@@ -114,3 +116,23 @@ def test_only_a_negation_of_the_claim_counts(text: str, negated: bool) -> None:
 def test_a_reply_that_vouches_for_the_claim_is_no_rebuttal() -> None:
     assert not is_rebuttal("They call it a myth, but it turned out to be true.")
     assert is_rebuttal("That's simply wrong.")
+
+
+def test_a_reply_that_ends_in_a_denial_takes_the_certainty() -> None:
+    reply = ("Recounts, an audit and the minister all say they do not.",)
+    rebutted = judge(CLAIM, before=(), after=reply, field=CLAIM, wordings=(CLAIM,), margin=-0.1, answered=False)
+    alone = judge(CLAIM, before=(), after=(), field=CLAIM, wordings=(CLAIM,), margin=-0.1, answered=False)
+    assert (rebutted.stance, rebutted.clear) == (Stance.ASSERT, False)
+    assert alone.clear
+
+
+def test_counted_negations_yield_to_a_model_that_reads_an_assertion() -> None:
+    negated = judge(
+        "Vaccines never cause autism.", before=(), after=(), field=CLAIM, wordings=(CLAIM,), margin=-0.1, answered=False
+    )
+    called = judge(
+        "It is a myth that " + CLAIM, before=(), after=(), field=CLAIM, wordings=(CLAIM,), margin=-0.1, answered=False
+    )
+    told = {"assert": 0.8, "debunk": 0.05, "attribute": 0.05, "question": 0.05, "unrelated": 0.05}
+    weighed = [weigh(cues, told, certain=0.8, margin=-0.1) for cues in (negated, called)]
+    assert [one.stance for one in weighed if one is not None] == [Stance.UNSURE, Stance.DEBUNK]

@@ -200,7 +200,7 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),
     EventKind.EPISODE_CORRECTED: Form({**_BY_A_PERSON, "replacement": LABEL}, {"release_entry": COUNT}),
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
-    EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG, "final": FLAG}),
+    EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG}),
     EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),
     EventKind.ERASURE_REQUESTED: Form({"reason": SLUG, "role": SLUG, "audio": FLAG}),
     EventKind.ERASURE_DONE: Form({"audio": FLAG, "files": COUNT}, {"left": COUNT}),

@@ -25,8 +25,8 @@ class EventKind(StrEnum):
     EPISODE_WITHDRAWN = "episode.withdrawn"  # a person took a released episode back, with a reason
     EPISODE_CORRECTED = "episode.corrected"  # a person named another released episode that takes its place
     SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
-    STEP_FAILED = "step.failed"  # a step could not be done; it is tried again, or the episode fails
-    RELEASE_FAILED = "release.failed"  # the same of the last step: nothing became public
+    STEP_FAILED = "step.failed"  # a step could not be done for a reason that may pass; it is tried again
+    RELEASE_FAILED = "release.failed"  # nothing became public; it is tried again, or it was refused for good
     ERASURE_REQUESTED = "erasure.requested"  # texts of an episode, or the name behind an API key, are to go
     ERASURE_DONE = "erasure.done"  # they are gone from rows, files and the database's free space
     # The installation itself; the subject is the key, the API key, or "policy", "settings" or "verification".

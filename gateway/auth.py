@@ -14,11 +14,13 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlmodel import Session, col, select, update
 
+from audit.event import Event, EventKind, Fact
+from audit.log import Log
 from gateway.db import Database
 from gateway.errors import AuthenticationError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.submissions import ApiKey
@@ -29,6 +31,8 @@ SECRET_LENGTH = 43  # characters: 62**43 > 2**256
 KEY_PATTERN = re.compile(rf"assay_([0-9A-Za-z]{{{KEY_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})", re.ASCII)
 MAX_NAME_LENGTH = 100  # characters, as wide as the column
 LAST_USED_PRECISION = timedelta(minutes=1)  # a write per request would make every reader a writer
+
+OPERATOR = "operator"  # who acts from the command line of the installation
 
 _REFUSED = (
     "the API key is missing, unknown, expired or revoked; send a current one as 'Authorization: Bearer assay_...'"
@@ -80,6 +84,33 @@ def create_key(session: Session, role: Role, name: str, at: datetime, *, expires
         )
     )
     return f"assay_{key_id}_{secret}"
+
+
+def issue_key(
+    session: Session,
+    role: Role,
+    name: str,
+    at: datetime,
+    *,
+    log: Log,
+    by: str = OPERATOR,
+    expires_at: datetime | None = None,
+) -> str:
+    """Do as `create_key` does, and log who may call from now on; the name stays in the row, where it can be erased."""
+    key = create_key(session, role, name, at, expires_at=expires_at)
+    until = None if expires_at is None else expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    facts: dict[str, Fact] = {"role": role.value, "expires_at": until}
+    log.append(session, Event(EventKind.APIKEY_CREATED, at, key.split("_")[1], by, facts))
+    return key
+
+
+def end_key(session: Session, key_id: str, at: datetime, *, log: Log, by: str = OPERATOR) -> None:
+    """Do as `revoke_key` does, and log it, once. Raises `NotFoundError`."""
+    row = session.get(ApiKey, key_id)
+    news = row is not None and row.revoked_at is None
+    revoke_key(session, key_id, at)
+    if news:
+        log.append(session, Event(EventKind.APIKEY_REVOKED, at, key_id, by, {}))
 
 
 def revoke_key(session: Session, key_id: str, at: datetime) -> None:

@@ -26,7 +26,7 @@ from hashlib import sha256
 
 from sqlmodel import Session, select
 
-from audit.errors import LogDivergedError
+from audit.errors import AuditError, LogDivergedError
 from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
@@ -307,7 +307,11 @@ class Pipeline:
         try:
             return step(episode_id)
         except Exception as error:
-            if is_unavailable(error) or isinstance(error, StorageError):
+            if is_unavailable(error):
+                raise
+            final = not isinstance(error, StorageError)
+            self._tell(step, episode_id, error, final=final)
+            if not final:
                 raise
             return self.abandon(episode_id, error)
 
@@ -318,7 +322,28 @@ class Pipeline:
         except Exception as error:
             if is_unavailable(error):
                 raise  # the episode keeps its state, and the sweep begins again when the database is back
+            self._tell(step, episode_id, error, final=True)
             return self.abandon(episode_id, error)
+
+    def _tell(self, step: Callable[[str], str], episode_id: str, error: Exception, *, final: bool) -> None:
+        """Log that a step failed and is tried again, or that a release did; once until something else happens."""
+        facts: dict[str, Fact] = {"reason": problem_for(error).slug}
+        if step == self.release:
+            kind, facts = EventKind.RELEASE_FAILED, {**facts, "final": final}
+        elif final:
+            return  # `abandon` says what became of it
+        else:
+            kind, facts = EventKind.STEP_FAILED, {**facts, "step": step.__name__}
+        at = self._tools.clock()
+        try:
+            with self._tools.database.write() as session:
+                lock(session, episode_id)
+                history = self._tools.log.events_for(session, episode_id)
+                if not history or (history[-1].event.kind, history[-1].event.facts) != (kind, facts):
+                    self._tools.log.append(session, Event(kind, at, episode_id, SYSTEM, facts))
+        except AuditError:
+            # Safe to go on: the log is out of order, and that is what the episode will fail for or wait on.
+            logger.warning("episode %s: %s could not be logged", episode_id, kind.value)
 
     def _read(self, episode_id: str) -> Submission:
         with self._tools.database.read() as session:

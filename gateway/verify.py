@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from audit.errors import AuditError
 from audit.log import Log
 from gateway.db import Database
-from gateway.errors import GatewayError, ReleaseRefusedError
+from gateway.errors import GatewayError, RateLimitedError, ReleaseRefusedError
 from gateway.releases import PublicEpisode, episode_of_clip, find_published
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
@@ -33,6 +33,7 @@ from gateway.verification.inclusion import prove_release
 from gateway.verification.listening import Listener
 from gateway.verification.opening import Opener
 from gateway.verification.report import Agreement, Evidence, Outcome, Report, conclude
+from gateway.verification.tally import REFUSED
 from gateway.verification.words import describe_credentials, describe_differences, describe_episode, describe_release
 from synth.containers import sniff
 from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
@@ -60,6 +61,7 @@ class Verifier:
         jitter_key: bytes,
         public: bool = True,
         clusters: ClusterThrottle | None = None,
+        count: Callable[[str], None] | None = None,
     ) -> None:
         self._database = database
         self._log = log
@@ -73,6 +75,7 @@ class Verifier:
         )
         self._public_url = public_url.rstrip("/")
         self._clock = clock
+        self._count = count  # told every conclusion, and nothing else
 
     def verify(self, data: bytes) -> Report:
         """Return the report on a file's bytes.
@@ -80,6 +83,19 @@ class Verifier:
         Raises `AudioError` when there is nothing to report on: not audio, over the limits, or so damaged that neither
         bytes nor credentials nor sound say anything; `RateLimitedError` when files like it were checked too often.
         """
+        try:
+            report = self._examine(data)
+        except (AudioError, RateLimitedError):
+            self._told(REFUSED)
+            raise
+        self._told(report.conclusion.value)
+        return report
+
+    def _told(self, conclusion: str) -> None:
+        if self._count is not None:
+            self._count(conclusion)
+
+    def _examine(self, data: bytes) -> Report:
         container = sniff(data)
         if container is None:
             raise AudioError("the file does not begin like audio; send WAV, MP3, M4A, FLAC, Ogg, AIFF or WebM")

@@ -1,5 +1,12 @@
 """The composition root: the only code that names adapters, and the only place where things are put together."""
 
+from gateway.app.installed import (
+    keys_in_force,
+    record_claims_change,
+    record_installation,
+    record_key_change,
+    record_texts_change,
+)
 from gateway.app.parts import (
     build_blobs,
     build_credentials_reader,
@@ -45,9 +52,14 @@ __all__ = [
     "convert_audioseal",
     "create_app",
     "inspect_models",
+    "keys_in_force",
     "migrated_database",
     "new_registry",
     "open_migrated_database",
+    "record_claims_change",
+    "record_installation",
+    "record_key_change",
+    "record_texts_change",
     "registered_texts",
     "rotate_watermark",
     "soft_bindings",

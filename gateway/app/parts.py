@@ -5,7 +5,7 @@ Engines are imported inside the builders, so that importing this module, and so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -238,7 +238,13 @@ def build_engine(settings: Settings, database: Database) -> Engine:
     return Engine(settings=settings, database=database, clock=utc_now)
 
 
-def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | None = None) -> None:
+def start_worker(
+    engine: Engine,
+    toolchain: Toolchain,
+    *,
+    progress: Progress | None = None,
+    chores: Sequence[Callable[[], object]] = (),
+) -> None:
     """Make this process a worker, after tidying up what crashes of earlier ones left, and publishing what they did not.
 
     Raises `ConflictError` if another worker already serves this SQLite file.
@@ -247,7 +253,7 @@ def start_worker(engine: Engine, toolchain: Toolchain, *, progress: Progress | N
 
     toolchain.blobs.sweep()
     toolchain.log_files.publish_if_possible(toolchain.database.read)
-    engine.start(build_pipeline(toolchain, progress=progress), chores=worker_chores(toolchain))
+    engine.start(build_pipeline(toolchain, progress=progress), chores=[*worker_chores(toolchain), *chores])
     for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
         engine.enqueue(episode_id)
 
@@ -274,9 +280,18 @@ def _build_opener(settings: Settings, *, sandboxed: bool) -> Opener:
 
 
 def build_verifier(
-    settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark], public: bool
+    settings: Settings,
+    *,
+    database: Database,
+    log: Log,
+    marks: Sequence[Watermark],
+    public: bool,
+    count: Callable[[str], None] | None = None,
 ) -> Verifier:
-    """Build the verifier of this installation's files; one that is not public answers its operator alone."""
+    """Build the verifier of this installation's files; one that is not public answers its operator alone.
+
+    `count` is told every conclusion.
+    """
     import time
 
     from gateway.app.watermarkkeys import watermark_keys
@@ -294,4 +309,5 @@ def build_verifier(
         jitter_key=watermark_keys(settings)[0],
         public=public,
         clusters=clusters if public else None,
+        count=count,
     )

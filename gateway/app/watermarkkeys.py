@@ -36,6 +36,10 @@ def rotate_watermark(settings: Settings) -> Rotation:
         # If we crash here, the new key is in use and the log does not say since when; its marks read all the same.
         facts: dict[str, Fact] = {"purpose": "watermark", "retired": retired}
         epoch = watermark_epoch(watermark_keys(settings)[0])
-        log.append(session, Event(EventKind.KEY_CREATED, at, epoch, "system", facts))
+        events = [
+            Event(EventKind.KEY_CREATED, at, epoch, "system", facts),
+            Event(EventKind.KEY_RETIRED, at, retired, "system", {"purpose": "watermark"}),
+        ]
+        log.append_all(session, events)
         log.seal(session, at=at)
     return rotation

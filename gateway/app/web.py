@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from gateway.app.installed import record_installation
 from gateway.app.parts import build_engine, build_toolchain, build_verifier, software_version, start_worker, utc_now
 from gateway.keys import KeyFiles
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.engine import Engine
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
+    from gateway.verification.tally import Tally
 
 VERIFY_BURST = 20  # files that one client may have checked at once ...
 VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
@@ -36,18 +38,22 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     from fastapi import FastAPI
 
     from gateway.api.mount import mount
+    from gateway.verification.tally import Tally
 
     settings = toolchain.settings
     engine = build_engine(settings, toolchain.database)
-    backend = build_backend(toolchain, engine)
+    tally = Tally(database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
+    record_installation(toolchain)
+    backend = build_backend(toolchain, engine, tally)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if with_worker:
-            start_worker(engine, toolchain)
+            start_worker(engine, toolchain, chores=[tally.tell_if_due])
         try:
             yield
         finally:
+            tally.tell()
             engine.stop()
             backend.verifier.close()
             toolchain.database.dispose()
@@ -64,7 +70,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     return app
 
 
-def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
+def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend:
     """Put together what the routes need."""
     import time
     from datetime import timedelta
@@ -96,7 +102,9 @@ def build_backend(toolchain: Toolchain, engine: Engine) -> Backend:
             lease=timedelta(seconds=settings.review_lease_seconds),
             enqueue=engine.enqueue,
         ),
-        verifier=build_verifier(settings, database=database, log=log, marks=toolchain.marks, public=True),
+        verifier=build_verifier(
+            settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count
+        ),
         eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now),
         probes=(
             readiness.database_probe(database),

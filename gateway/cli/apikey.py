@@ -23,14 +23,16 @@ def create(role: str, name: str, days: int | None, as_json: bool) -> None:
     """Create a key and print it once; only its hash is stored."""
     from datetime import UTC, datetime, timedelta
 
-    from gateway.app import migrated_database
-    from gateway.auth import Role, create_key
+    from gateway.app import build_log, migrated_database
+    from gateway.auth import Role, issue_key
     from gateway.settings import load_settings
 
+    settings = load_settings()
+    log = build_log(settings)
     now = datetime.now(UTC)
     expires = now + timedelta(days=days) if days else None
-    with migrated_database(load_settings()) as database, database.write() as session:
-        key = create_key(session, Role(role), name, now, expires_at=expires)
+    with migrated_database(settings) as database, database.write() as session:
+        key = issue_key(session, Role(role), name, now, log=log, expires_at=expires)
     if as_json:
         print_json({"key": key, "role": role, "name": name, "expires_at": expires.isoformat() if expires else None})
     else:
@@ -81,10 +83,12 @@ def revoke(key_id: str) -> None:
     """End the key KEY_ID at once."""
     from datetime import UTC, datetime
 
-    from gateway.app import migrated_database
-    from gateway.auth import revoke_key
+    from gateway.app import build_log, migrated_database
+    from gateway.auth import end_key
     from gateway.settings import load_settings
 
-    with migrated_database(load_settings()) as database, database.write() as session:
-        revoke_key(session, key_id, datetime.now(UTC))
+    settings = load_settings()
+    log = build_log(settings)
+    with migrated_database(settings) as database, database.write() as session:
+        end_key(session, key_id, datetime.now(UTC), log=log)
     click.echo(f"Key {key_id} is revoked.")

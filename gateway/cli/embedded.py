@@ -83,16 +83,17 @@ def prepare(settings: Settings) -> list[str]:
 
 def local_api_keys(settings: Settings) -> dict[str, str]:
     """Return this machine's own API keys by role, making them once; they open a development installation only."""
-    from gateway.app import migrated_database, utc_now
-    from gateway.auth import Role, create_key
+    from gateway.app import build_log, migrated_database, utc_now
+    from gateway.auth import Role, issue_key
     from gateway.keys import KeyFiles, store_private
 
     path = settings.keys / HELD_KEYS
     if path.exists():
         held: dict[str, str] = json.loads(KeyFiles(settings.keys).private(HELD_KEYS))
         return held
+    log = build_log(settings)
     with migrated_database(settings) as database, database.write() as session:
-        held = {role: create_key(session, Role(role), f"local {role}", utc_now()) for role in LOCAL_ROLES}
+        held = {role: issue_key(session, Role(role), f"local {role}", utc_now(), log=log) for role in LOCAL_ROLES}
         # If we crash between this file and the commit, the file holds keys that open nothing; delete it then.
         store_private(path, json.dumps(held, indent=2).encode())
     return held
@@ -101,11 +102,12 @@ def local_api_keys(settings: Settings) -> dict[str, str]:
 @contextmanager
 def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> Iterator[EmbeddedGate]:
     """Build and start the whole gate in this process; `progress` is told how production comes along."""
-    from gateway.app import build_engine, build_toolchain, start_worker
+    from gateway.app import build_engine, build_toolchain, record_installation, start_worker
     from gateway.errors import ConflictError
 
     prepare(settings)
     toolchain = build_toolchain(settings)
+    record_installation(toolchain)
     keys = local_api_keys(settings)
     engine = build_engine(settings, toolchain.database)
     try:

@@ -163,6 +163,8 @@ def check(context: click.Context, pack: Path | None, without_encoder: bool, as_j
 @PACK
 def remove(identifiers: tuple[str, ...], pack: Path | None) -> None:
     """Remove the claims ID... from the pack; when one of them is not there, none is removed."""
+    from gateway.app import record_claims_change
+    from gateway.settings import load_settings
     from policies.errors import KnowledgeBaseError
     from policies.knowledge_files import opened_for_change
 
@@ -172,6 +174,7 @@ def remove(identifiers: tuple[str, ...], pack: Path | None) -> None:
         if unknown:
             raise KnowledgeBaseError(f"no claim has the id {', '.join(unknown)}; nothing was removed")
         changed = opened.replace([record for record in records if record.id not in identifiers])
+        record_claims_change(load_settings(), before=opened.policy, after=changed, folder=opened.folder)
     click.echo(f"{len(changed.knowledge.records)} claims are left; the pack is now {changed.digest}")
 
 

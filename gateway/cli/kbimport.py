@@ -54,6 +54,7 @@ def import_(  # one parameter per option is how click passes them
 
     Either all usable items of all files are in the pack afterwards, or none. Nothing is fetched from the network.
     """
+    from gateway.app import record_claims_change
     from gateway.settings import load_settings
     from policies.importers.files import Format, read_reviews
     from policies.importers.merge import Merge
@@ -78,6 +79,7 @@ def import_(  # one parameter per option is how click passes them
         changed = None
         if not dry_run and (merge.new or merge.updated):
             changed = opened.replace(merge.records.values())
+            record_claims_change(settings, before=opened.policy, after=changed, folder=opened.folder)
     after = changed or opened.policy
     if changed is not None and not no_index:
         _encode(changed)

@@ -20,7 +20,7 @@ def keygen(renew_claim_signer: bool, rotate_watermark: bool, as_json: bool) -> N
     """Make the keys that are missing: log key, watermark key, C2PA certificate. Existing keys are never lost."""
     from datetime import UTC, datetime
 
-    from gateway import keys
+    from gateway import app, keys
     from gateway.settings import load_settings
 
     settings = load_settings()
@@ -29,7 +29,10 @@ def keygen(renew_claim_signer: bool, rotate_watermark: bool, as_json: bool) -> N
     if renew_claim_signer and rotate_watermark:
         raise click.UsageError("renew one thing at a time: --renew-claim-signer or --rotate-watermark")
     if renew_claim_signer:
+        before = app.keys_in_force(settings)
         expires = keys.renew_claim_signer(files, at=now)
+        # If we crash here, the new leaf signs and the log does not say so; the next start makes up for it.
+        app.record_key_change(settings, before=before)
         if as_json:
             print_json({"folder": str(settings.keys), "renewed": "claim-signer", "expires": expires.isoformat()})
         else:

@@ -40,7 +40,8 @@ def add(file: Path, title: str, owner: str, url: str, block: bool, quote_words: 
     except UnicodeDecodeError as error:
         raise InvalidRequestError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     settings = load_settings()
-    registry = app.registered_texts(settings) or app.new_registry(settings)
+    known = app.registered_texts(settings)
+    registry = known or app.new_registry(settings)
     text = protect(
         content,
         title=title,
@@ -51,7 +52,10 @@ def add(file: Path, title: str, owner: str, url: str, block: bool, quote_words: 
         verdict=Verdict.BLOCK if block else Verdict.REVIEW,
         quote_words=quote_words,
     )
-    app.store_texts(settings, registry.with_text(text))
+    changed = registry.with_text(text)
+    app.store_texts(settings, changed)
+    before = known.digest if known is not None else None
+    app.record_texts_change(settings, before=before, after=changed.digest, entries=len(changed.texts))
     if as_json:
         print_json({"id": text.id, "words": text.words})
     else:
@@ -90,5 +94,7 @@ def remove(identifier: str) -> None:
     registry = app.registered_texts(settings)
     if registry is None:
         raise NotFoundError("no text is registered; `assay policy texts add FILE` registers one")
-    app.store_texts(settings, registry.without_text(identifier))
+    changed = registry.without_text(identifier)
+    app.store_texts(settings, changed)
+    app.record_texts_change(settings, before=registry.digest, after=changed.digest, entries=len(changed.texts))
     click.echo(f"{identifier} is no longer protected. Restart the gateway and its workers.")

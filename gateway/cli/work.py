@@ -13,7 +13,7 @@ def work() -> None:
     import signal
     import threading
 
-    from gateway.app import build_engine, build_toolchain, start_worker
+    from gateway.app import build_engine, build_toolchain, record_installation, start_worker
     from gateway.cli.journal import start_journal
     from gateway.settings import load_settings
 
@@ -23,6 +23,7 @@ def work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     toolchain = build_toolchain(settings)
+    record_installation(toolchain)
     engine = build_engine(settings, toolchain.database)
     start_worker(engine, toolchain)
     click.echo("worker ready", err=True)

@@ -83,6 +83,7 @@ def test_rotation_of_the_watermark_key_is_in_the_log(home: Path) -> None:
 
 
 def test_a_key_is_shown_once_and_listed_without_its_secret(home: Path) -> None:
+    run("keygen")
     made = json.loads(run("apikey", "create", "--role", "auditor", "--name", "press", "--json").stdout)
     secret = made["key"].split("_")[2]
     listed = run("apikey", "list", "--json")
@@ -94,6 +95,7 @@ def test_a_key_is_shown_once_and_listed_without_its_secret(home: Path) -> None:
 
 
 def test_revoking_a_key_that_is_not_there_fails(home: Path) -> None:
+    run("keygen")
     assert run("apikey", "revoke", "nobody").exit_code == Exit.FAILED
 
 

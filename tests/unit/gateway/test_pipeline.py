@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from sqlmodel import select
+from sqlmodel import select, update
 
 from audit.errors import LogDivergedError
 from audit.published import read_checkpoint_file
@@ -255,6 +255,39 @@ def test_passing_fault_is_tried_again(tmp_path: Path) -> None:
     chain = build_chain(tmp_path, producer=Breaking(full, full))
     episode_id = chain.submit()
     assert chain.pipeline.advance(episode_id, patiently) == "released"
+    with chain.database.read() as session:
+        history = [one.event for one in chain.tools.log.events_for(session, episode_id)]
+    (told,) = [event for event in history if event.kind.value == "step.failed"]  # two tries, one event
+    assert told.facts == {"step": "produce", "reason": "storage-unavailable"}
+
+
+def test_release_that_could_not_be_done_yet_is_told_and_done_later(chain: Chain, tmp_path: Path) -> None:
+    episode_id = chain.submit()
+    for step in ("screen", "produce", "listen", "log", "decide"):
+        getattr(chain.pipeline, step)(episode_id)
+    with chain.database.read() as session:
+        clip = session.exec(select(Clip).where(Clip.episode_id == episode_id)).first()
+    assert clip is not None
+    data = chain.tools.blobs.read(clip.sha256)
+    chain.tools.blobs.remove(clip.sha256)
+    with pytest.raises(StorageError):
+        chain.pipeline._attempt(chain.pipeline.release, episode_id)
+    chain.tools.blobs.put(data)
+    assert chain.run(episode_id) == "released"
+    assert chain.kinds(episode_id)[-2:] == ["release.failed", "episode.released"]
+
+
+def test_refused_release_is_told_before_the_episode_fails(chain: Chain) -> None:
+    episode_id = chain.submit()
+    for step in ("screen", "produce", "listen", "log", "decide"):
+        getattr(chain.pipeline, step)(episode_id)
+    with chain.database.write() as session:
+        session.execute(update(EpisodeApproval).values(approver="somebody else"))
+    assert chain.run(episode_id) == "failed"
+    with chain.database.read() as session:
+        *_, told, failed = [one.event for one in chain.tools.log.events_for(session, episode_id)]
+    assert (told.kind.value, told.facts) == ("release.failed", {"reason": "release-refused", "final": True})
+    assert failed.kind.value == "submission.failed"
 
 
 def test_disk_that_stays_full_fails_the_episode(tmp_path: Path) -> None:

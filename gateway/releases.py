@@ -14,7 +14,14 @@ from sqlmodel import Session, col, func, select
 
 from gateway.submissions import PUBLISHED, Clip, EpisodeRelease, EpisodeWithdrawal, State, Submission, Timeline
 
-EXTENSIONS = {"audio/mpeg": "mp3", "audio/wav": "wav"}
+EXTENSIONS = {
+    "audio/mpeg": "mp3",
+    "audio/mp4": "m4a",
+    "audio/ogg": "opus",
+    "audio/flac": "flac",
+    "audio/wav": "wav",
+}
+EMBEDDING = frozenset(EXTENSIONS) - {"audio/ogg"}  # the manifest of the others lies beside the file
 PREFERRED = tuple(EXTENSIONS)  # what players get first
 MAX_FEED_EPISODES = 300  # directories read no further back; keeps the feed below a megabyte
 
@@ -127,6 +134,12 @@ def episode_of_clip(
 def last_withdrawal(session: Session) -> datetime | None:
     """Return when an episode was last taken back; the feed changed then."""
     return session.exec(select(func.max(EpisodeWithdrawal.withdrawn_at))).one()
+
+
+def manifest_beside(session: Session, sha256: str) -> str | None:
+    """Return the digest of the stored manifest of a file with these bytes, or None if no such file was made here."""
+    row = session.get(Clip, sha256)
+    return row.manifest_sha256 if row is not None else None
 
 
 def public_clips(rows: Iterable[Clip]) -> tuple[PublicClip, ...]:

@@ -25,6 +25,16 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class Rendition(StrEnum):
+    """A kind of file that episodes can be made into."""
+
+    MP3 = "audio/mpeg"  # what every player takes; always made, because it is listened to and leads the feed
+    M4A = "audio/mp4"  # AAC
+    OPUS = "audio/ogg"  # the smallest; its manifest lies beside it
+    FLAC = "audio/flac"  # lossless, about half of WAV
+    WAV = "audio/wav"  # lossless
+
+
 class Settings(BaseSettings):
     """Every setting of the service; each is documented in docs/settings.md."""
 
@@ -41,6 +51,9 @@ class Settings(BaseSettings):
         (), description="Folders of packs in shadow: they run beside the policy in force and decide nothing."
     )
     marks: tuple[str, ...] = Field(("audioseal", "keyed"), description="Watermark layers, in order of embedding.")
+    renditions: tuple[Rendition, ...] = Field(
+        (Rendition.MP3, Rendition.WAV), description="Files made of every episode: `audio/mpeg` and any others."
+    )
     watermark_tenant: str = Field(
         "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."
     )
@@ -93,6 +106,8 @@ class Settings(BaseSettings):
         unknown = set(self.marks) - {"audioseal", "keyed"}
         if unknown or len(set(self.marks)) != len(self.marks):
             raise ValueError(f"marks must name 'audioseal' and 'keyed' at most once each, got {list(self.marks)}")
+        if Rendition.MP3 not in self.renditions or len(set(self.renditions)) != len(self.renditions):
+            raise ValueError("renditions must name audio/mpeg, and nothing twice; set ASSAY_RENDITIONS")
         if self.environment is Environment.PRODUCTION:
             if not self.public_url.startswith("https://"):
                 raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")

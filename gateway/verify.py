@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from audit.errors import AuditError
 from audit.log import Log
 from gateway.db import Database
 from gateway.errors import GatewayError, RateLimitedError, ReleaseRefusedError
-from gateway.releases import PublicEpisode, episode_of_clip, find_published
+from gateway.releases import PublicEpisode, episode_of_clip, find_published, manifest_beside
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.hardening import PUBLIC_BOUND
@@ -37,7 +38,7 @@ from gateway.verification.tally import REFUSED
 from gateway.verification.words import describe_credentials, describe_differences, describe_episode, describe_release
 from synth.containers import sniff
 from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
-from synth.errors import AudioError
+from synth.errors import AudioError, SynthError
 from synth.placement import Placement
 from synth.watermark import Watermark
 
@@ -47,6 +48,7 @@ class Verifier:
 
     `public` asks for more certainty than the layers do before a mark is told (hysteresis), `clusters` bounds how often
     one sound may be asked about, and `jitter_key` seeds what the search varies: all three make it a poor oracle.
+    `detached` judges a released file, whose container cannot hold a manifest, by the stored one of a digest.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class Verifier:
         public: bool = True,
         clusters: ClusterThrottle | None = None,
         count: Callable[[str], None] | None = None,
+        detached: Callable[[bytes, str], CredentialsReport] | None = None,
     ) -> None:
         self._database = database
         self._log = log
         self._opener = opener
+        self._detached = detached
         self._listener = Listener(
             database=database,
             marks=marks,
@@ -103,6 +107,7 @@ class Verifier:
         case = Case(hashlib.sha256(data).hexdigest(), container, opened)
         unreadable = self._check_readable(case)  # 1.
         self._check_exact(case)  # 2.
+        self._read_detached(case, data)
         self._check_credentials(case)  # 3.
         if unreadable is not None and case.exact is None and not _has_credentials(case.credentials):
             raise unreadable
@@ -159,6 +164,21 @@ class Verifier:
         else:
             words = "These are exactly the bytes of a released file."
             case.add(2, *add, Outcome.PASS, words, episode_id=case.exact.id)
+
+    def _read_detached(self, case: Case, data: bytes) -> None:
+        """Take the manifest that we keep for exactly these bytes, where their container has no place for one.
+
+        It is read in this process: the bytes are our own.
+        """
+        if case.container.embeds or case.exact is None or self._detached is None:
+            return
+        try:
+            with self._database.read() as session:
+                digest = manifest_beside(session, case.sha256)
+            if digest is not None:
+                case.opened = replace(case.opened, credentials=self._detached(data, digest), credentials_error="")
+        except (GatewayError, SynthError) as error:
+            case.opened = replace(case.opened, credentials=None, credentials_error=str(error))
 
     def _check_credentials(self, case: Case) -> None:
         add = ("credentials", "Content Credentials (C2PA)")

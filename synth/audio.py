@@ -73,14 +73,14 @@ class SignedClip:
     """The final bytes of one rendition: marked, encoded, tagged, signed, and read back."""
 
     data: bytes
-    media_type: str  # "audio/mpeg" or "audio/wav"
+    media_type: str  # one of `synth.encode.MEDIA_TYPES`
     sha256: str  # hex, of `data`
     duration: float  # seconds, measured on the decoded file
     loudness: float  # LUFS, measured on the decoded file
     true_peak: float  # dBTP, measured on the decoded file
     episode_id: str
     manifest_label: str  # label of the active C2PA manifest, for example "urn:c2pa:..."
-    manifest_store: bytes  # the C2PA store as embedded, kept for recovery of stripped copies
+    manifest_store: bytes  # the C2PA store, embedded or beside the file, kept for recovery of stripped copies
     marks: tuple[tuple[str, str], ...]  # (layer name, layer version), each read back from `data`
 
 

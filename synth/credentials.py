@@ -177,7 +177,8 @@ class CredentialsSigner(CredentialsReader, Protocol):
     """Signs clips, and reads them with its own trust anchors; obligations as for reading."""
 
     def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
-        """Return the signed file and its manifest store as embedded, or raise `CredentialsError`.
+        """Return the signed file and its manifest store, or raise `CredentialsError`.
 
+        The store is embedded in the file, or belongs beside it (`.c2pa`) where the container has no place for it.
         The result has been verified against its own hash. Nothing may touch the bytes afterwards.
         """

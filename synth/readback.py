@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synth.audio import SignedClip
+from synth.containers import sniff
 from synth.credentials import ClipFacts, CredentialsReader, CredentialsReport, CredentialsState
 from synth.decode import Decoded, decode
 from synth.errors import AudioError, ReadBackError
@@ -65,7 +66,10 @@ def read_back(
     for mark in marks:
         _require_mark(sound, mark, expected)
     # 6.
-    report = credentials.read(data, expected.media_type)
+    # A store that can be embedded must be in the bytes themselves; only the others are read from beside the file.
+    container = sniff(data)
+    embedded = container is not None and container.embeds
+    report = credentials.read(data, expected.media_type, manifest_store=None if embedded else store)
     _require_credentials(report, expected)
     return SignedClip(
         data=data,

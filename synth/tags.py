@@ -1,21 +1,31 @@
 """What a file says about itself, written before it is signed: titles, chapters, the AI disclosure, the AIGC label.
 
 MP3: an ID3v2.3 tag. WAV: a LIST INFO chunk for players, an `id3 ` chunk with the same frames as in MP3, and an `AIGC`
-chunk. The AIGC label stands exactly once in a file: as `TXXX:AIGC` in MP3, as the RIFF chunk in WAV. Written and read
-in one place, so that the two cannot drift apart.
+chunk. M4A: items of the `ilst` box and a chapter list. FLAC and Opus: Vorbis comments. The AIGC label stands exactly
+once in a file: as `TXXX:AIGC` in MP3, as the RIFF chunk in WAV, as freeform item or comment `AIGC` in the others.
+Written and read in one place, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import date
 
 from synth import id3
 from synth.aigc import AigcLabel
 from synth.audio import ChapterMark
-from synth.encode import MPEG, WAV
+from synth.encode import FLAC, MEDIA_TYPES, MP4, MPEG, OGG, WAV
 from synth.errors import AudioError
+from synth.mp4 import read_items, write_items
 from synth.riff import Chunk, join_chunks, split_chunks
+from synth.vorbis import (
+    Comments,
+    read_flac_comments,
+    read_opus_comments,
+    write_flac_comments,
+    write_opus_comments,
+)
 
 __all__ = ["AigcLabel", "Tags", "read_tags", "tag"]
 
@@ -36,7 +46,7 @@ class Tags:
     detector_url: str = ""  # where anyone can check the file
     aigc: AigcLabel | None = None
     chapters: tuple[ChapterMark, ...] = ()
-    duration: float = 0.0  # seconds; the end of the last chapter
+    duration: float = 0.0  # seconds; the end of the last chapter, which only ID3 records
 
 
 _TEXTS = {"title": "TIT2", "show": "TALB", "artist": "TPE1", "language": "TLAN", "encoder": "TSSE"}
@@ -45,6 +55,29 @@ _DETECTOR = "AI_DETECTOR"
 _AIGC = "AIGC"
 # Keys of the RIFF specification's INFO list.
 _INFO = {"title": b"INAM", "show": b"IPRD", "artist": b"IART", "comment": b"ICMT", "date": b"ICRD", "encoder": b"ISFT"}
+_FREEFORM = {**_DESCRIBED, "detector_url": _DETECTOR}
+_ITEMS = {
+    "title": "©nam",
+    "show": "©alb",
+    "artist": "©ART",
+    "date": "©day",
+    "comment": "©cmt",
+    "encoder": "©too",
+    **_FREEFORM,
+    "language": "LANGUAGE",
+}
+_COMMENTS = {
+    "title": "TITLE",
+    "show": "ALBUM",
+    "artist": "ARTIST",
+    "date": "DATE",
+    "comment": "COMMENT",
+    **_FREEFORM,
+    "language": "LANGUAGE",
+    "encoder": "ENCODER",
+}
+_CHAPTER = re.compile(r"CHAPTER(\d{3})")
+_CHAPTER_TIME = re.compile(r"(\d{2,4}):(\d\d):(\d\d\.\d{3})")
 
 
 def tag(data: bytes, media_type: str, tags: Tags) -> bytes:
@@ -61,7 +94,13 @@ def tag(data: bytes, media_type: str, tags: Tags) -> bytes:
         return id3.write_tag(_to_frames(tags, with_aigc=True)) + data
     if media_type == WAV:
         return join_chunks(_tagged_chunks(split_chunks(data), tags))
-    raise AudioError(f"cannot tag '{media_type}'; choose {MPEG} or {WAV}")
+    if media_type == MP4:
+        return write_items(data, _to_pairs(tags, _ITEMS), tags.chapters)
+    if media_type == FLAC:
+        return write_flac_comments(data, [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)])
+    if media_type == OGG:
+        return write_opus_comments(data, [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)])
+    raise AudioError(f"cannot tag '{media_type}'; choose one of {', '.join(MEDIA_TYPES)}")
 
 
 def read_tags(data: bytes, media_type: str) -> Tags:
@@ -71,8 +110,14 @@ def read_tags(data: bytes, media_type: str) -> Tags:
     """
     if media_type == MPEG:
         return _from_frames(data, [])
+    if media_type == MP4:
+        items, chapters = read_items(data)
+        return _from_pairs(items, _ITEMS, chapters)
+    if media_type in (FLAC, OGG):
+        comments = read_flac_comments(data) if media_type == FLAC else read_opus_comments(data)
+        return _from_pairs(comments, _COMMENTS, _parse_chapter_comments(comments))
     if media_type != WAV:
-        raise AudioError(f"cannot read the tags of '{media_type}'; choose {MPEG} or {WAV}")
+        raise AudioError(f"cannot read the tags of '{media_type}'; choose one of {', '.join(MEDIA_TYPES)}")
     chunks = split_chunks(data)
     tags = [chunk.data for chunk in chunks if chunk.name == b"id3 "]
     if len(tags) != 1:
@@ -96,14 +141,65 @@ def _tagged_chunks(chunks: list[Chunk], tags: Tags) -> list[Chunk]:
     return [*tagged, Chunk(b"LIST", info), Chunk(b"id3 ", id3.write_tag(_to_frames(tags, with_aigc=False)))]
 
 
+def _to_pairs(tags: Tags, names: dict[str, str]) -> list[tuple[str, str]]:
+    if tags.date:
+        _require_date(tags.date)
+    pairs = [(key, getattr(tags, name)) for name, key in names.items() if getattr(tags, name)]
+    if tags.aigc is not None:
+        pairs.append((_AIGC, tags.aigc.to_json()))
+    return pairs
+
+
+def _from_pairs(pairs: list[tuple[str, str]], names: dict[str, str], chapters: tuple[ChapterMark, ...]) -> Tags:
+    labels = [text for key, text in pairs if key == _AIGC]
+    if len(labels) > 1:
+        raise AudioError("the file carries more than one AIGC label")
+    values = dict(reversed(pairs))  # the first of several counts
+    return replace(
+        Tags(**{name: values.get(key, "") for name, key in names.items()}),  # type: ignore[arg-type]  # all are texts
+        aigc=AigcLabel.from_json(labels[0]) if labels else None,
+        chapters=chapters,
+    )
+
+
+def _chapter_comments(chapters: tuple[ChapterMark, ...]) -> Comments:
+    """Chapters as the Xiph wiki's "Chapter Extension" for Vorbis comments writes them."""
+    if len(chapters) > 255:
+        raise AudioError(f"{len(chapters)} chapters do not fit in a tag; merge some, at most 255 are possible")
+    comments: Comments = []
+    for number, chapter in enumerate(chapters):
+        minutes, milliseconds = divmod(round(chapter.start * 1000), 60_000)
+        time = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
+        comments += [(f"CHAPTER{number:03}", time), (f"CHAPTER{number:03}NAME", chapter.title)]
+    return comments
+
+
+def _parse_chapter_comments(comments: Comments) -> tuple[ChapterMark, ...]:
+    values = dict(comments)
+    chapters = []
+    for key, text in comments:
+        if _CHAPTER.fullmatch(key):
+            time = _CHAPTER_TIME.fullmatch(text)
+            if time is None:
+                raise AudioError(f"the time of the chapter {key} cannot be read")
+            hours, minutes, seconds = time.groups()
+            start = round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 3)
+            chapters.append(ChapterMark(start, values.get(f"{key}NAME", "")))
+    return tuple(chapters)
+
+
+def _require_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise AudioError(f"'{text[:40]}' is not an ISO 8601 date") from error
+
+
 def _to_frames(tags: Tags, *, with_aigc: bool) -> list[id3.Frame]:
     frames = [id3.text_frame(key, getattr(tags, name)) for name, key in _TEXTS.items() if getattr(tags, name)]
     frames.append(id3.text_frame("TCON", "Podcast"))
     if tags.date:
-        try:
-            day = date.fromisoformat(tags.date)
-        except ValueError as error:
-            raise AudioError(f"'{tags.date[:40]}' is not an ISO 8601 date") from error
+        day = _require_date(tags.date)
         # ID3v2.3 splits a date in year and day-month.
         frames += [id3.text_frame("TYER", f"{day:%Y}"), id3.text_frame("TDAT", f"{day:%d%m}")]
     if tags.comment:

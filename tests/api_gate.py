@@ -105,8 +105,11 @@ def a_script(words: str = "", *, title: str = "Morning briefing", sentences: int
     return head + "\n\n".join(body) + "\n"
 
 
-def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock | None = None, **changes: Any) -> Gate:
-    chain = build_chain(home, producer=producer(marks=list(marks)), clock=clock, public_url=PUBLIC_URL, **changes)
+def build_gate(
+    home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock | None = None, maker: Any = None, **changes: Any
+) -> Gate:
+    maker = maker or producer(marks=list(marks))
+    chain = build_chain(home, producer=maker, clock=clock, public_url=PUBLIC_URL, **changes)
     tools = replace(
         chain.tools,
         voices=CATALOGUE,
@@ -131,6 +134,7 @@ def build_gate(home: Path, *, marks: Sequence[Any] = (ChipMark(),), clock: Clock
         public_url=PUBLIC_URL,
         clock=tools.clock,
         jitter_key=b"jitter key of tests",
+        detached=lambda data, digest: gate().read(data, "audio/ogg", manifest_store=tools.blobs.read(digest)),
     )
     backend = Backend(
         toolchain=tools,

@@ -1,4 +1,4 @@
-"""What tests of credentials share: facts about a clip, short clips in both renditions, and signers."""
+"""What tests of credentials share: facts about a clip, short clips in all renditions, and signers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.adapters.contentcredentials import ContentCredentialsReader
+from synth.audio import MarkedSpeech
 from synth.credentials import ClipFacts, ClipFingerprint, ClipMark, ClipVoice, Screening
+from synth.encode import encode
 from synth.pki import DevelopmentChain, issue_development_chain
 
 
@@ -44,21 +46,14 @@ FACTS = ClipFacts(
 
 
 def clip(media_type: str, *, seconds: float = 2.0, sample_rate: int = 24_000) -> bytes:
-    """Return a file of quiet noise, the same every time, in PCM or MP3 at 64 kbit/s."""
-    noise = np.random.default_rng(7).normal(0.0, 0.05, int(seconds * sample_rate))
-    container, codec = {"audio/wav": ("wav", "pcm_s16le"), "audio/mpeg": ("mp3", "libmp3lame")}[media_type]
-    target = io.BytesIO()
-    with av.open(target, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=sample_rate, layout="mono")
-        if codec == "libmp3lame":
-            stream.bit_rate = 64_000
-        frame = av.AudioFrame.from_ndarray((noise * 32_767).astype(np.int16)[None, :], format="s16", layout="mono")
-        frame.sample_rate = sample_rate
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=sample_rate, frame_size=1152)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            output.mux(stream.encode(part))
-        output.mux(stream.encode(None))
-    return target.getvalue()
+    """Return a file of quiet noise, the same every time, as the gateway encodes it."""
+    noise = np.random.default_rng(7).normal(0.0, 0.05, int(seconds * sample_rate)).astype(np.float32)
+    return encode(MarkedSpeech(noise, sample_rate, (), (), FACTS.episode_id, ()), media_type)
+
+
+def stored(media_type: str, store: bytes) -> bytes | None:
+    """Return the store for a reader to be given, where the file has no place for it."""
+    return store if media_type == "audio/ogg" else None
 
 
 def decode(data: bytes) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -23,7 +24,7 @@ from gateway.api.transcript import chapters_json, transcript_vtt
 from gateway.api.visibility import may_hear
 from gateway.auth import Caller
 from gateway.errors import NotFoundError
-from gateway.releases import EXTENSIONS, PublicClip, PublicEpisode, find_published
+from gateway.releases import EMBEDDING, EXTENSIONS, PublicClip, PublicEpisode, find_published
 from gateway.submissions import Clip, EpisodeWithdrawal
 from gateway.withdrawal import taken_back
 
@@ -34,12 +35,13 @@ DESCRIPTION_CACHE = f"public, max-age={MAX_AGE_SECONDS}"
 FileName = Annotated[
     str,
     Path(
-        pattern=r"^[0-9a-f]{64}\.(mp3|wav)$",
-        description="SHA-256 of the file's bytes, and its extension.",
+        pattern=r"^[0-9a-f]{64}\.(mp3|m4a|opus|flac|wav)(\.c2pa)?$",
+        description="SHA-256 of the file's bytes, and its extension; with `.c2pa` behind it, the file's manifest.",
         examples=[f"{EXAMPLE_SHA256}.mp3"],
     ),
 ]
-_AUDIO: dict[str, Any] = {"audio/mpeg": {}, "audio/wav": {}}
+MANIFEST_TYPE = "application/c2pa"
+_AUDIO: dict[str, Any] = {media_type: {} for media_type in (*EXTENSIONS, MANIFEST_TYPE)}
 _AUDIO_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole file.", "content": _AUDIO},
     206: {"description": "The byte ranges asked for.", "content": {**_AUDIO, "multipart/byteranges": {}}},
@@ -65,6 +67,7 @@ def clip_out(episode_id: str, clip: PublicClip) -> ClipOut:
         manifest_label=clip.manifest_label,
         marks=[layer for layer, _ in clip.marks],
         url=audio_url(episode_id, clip),
+        manifest_url=f"{audio_url(episode_id, clip)}.c2pa",
     )
 
 
@@ -108,14 +111,25 @@ def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) 
 def get_audio(
     episode_id: EpisodeId, file_name: FileName, request: Request, backend: BackendDep, caller: OptionalCaller
 ) -> Response:
-    """Return the bytes of a rendition, whole or in ranges; the address means these bytes for ever."""
-    sha256, _, extension = file_name.partition(".")
+    """Return the bytes of a rendition, whole or in ranges; the address means these bytes for ever.
+
+    A file that cannot hold its manifest says in its `Link` header where it is.
+    """
+    name = file_name.removesuffix(".c2pa")
+    sha256, _, extension = name.partition(".")
     with backend.toolchain.database.read() as session:
         clip = session.get(Clip, sha256)
         if clip is None or clip.episode_id != episode_id or EXTENSIONS.get(clip.media_type) != extension:
             raise _no_audio()
         headers = _audio_headers(session, episode_id, caller)
     blobs = backend.toolchain.blobs
+    if name != file_name:
+        digest = clip.manifest_sha256
+        with blobs.open(digest) as stored:
+            size = stored.seek(0, os.SEEK_END)
+        return serve_file(request, StoredFile(lambda: blobs.open(digest), size, MANIFEST_TYPE, digest), headers)
+    if clip.media_type not in EMBEDDING:
+        headers["Link"] = f'<{name}.c2pa>; rel="c2pa-manifest"'
     file = StoredFile(lambda: blobs.open(sha256), clip.size, clip.media_type, sha256)
     return serve_file(request, file, headers)
 

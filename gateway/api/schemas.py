@@ -167,6 +167,7 @@ class ClipOut(Model):
     manifest_label: str
     marks: list[str] = Field(description="Watermark layers, in the order of embedding.")
     url: str
+    manifest_url: str = Field(description="The C2PA manifest store of this file; Ogg files have it only there.")
 
 
 class DecidedOut(Model):

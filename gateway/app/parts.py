@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.verify import Verifier
     from synth.adapters.claimsigner import ContentCredentialsSigner
     from synth.adapters.contentcredentials import ContentCredentialsReader
+    from synth.credentials import CredentialsReport
     from synth.manifest import SoftBindingAlgorithm
     from synth.watermark import Watermark
 
@@ -201,6 +202,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         imprint=Imprint(
             publisher=settings.organisation, detector_url=f"{settings.public_url.rstrip('/')}/v1/verifications"
         ),
+        renditions=settings.renditions,
         soft_bindings=soft_bindings(marks),
     )
     screener, shadows = build_screeners(settings)
@@ -279,6 +281,16 @@ def _build_opener(settings: Settings, *, sandboxed: bool) -> Opener:
     return opener
 
 
+def _detached_reader(settings: Settings) -> Callable[[bytes, str], CredentialsReport]:
+    """Build what judges a released Ogg file by its stored manifest."""
+    reader, blobs = build_credentials_reader(settings), build_blobs(settings)
+
+    def read(data: bytes, digest: str) -> CredentialsReport:
+        return reader.read(data, "audio/ogg", manifest_store=blobs.read(digest))
+
+    return read
+
+
 def build_verifier(
     settings: Settings,
     *,
@@ -310,4 +322,5 @@ def build_verifier(
         public=public,
         clusters=clusters if public else None,
         count=count,
+        detached=_detached_reader(settings),
     )

@@ -121,12 +121,20 @@ def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> It
 
 
 def export(gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str) -> list[Path]:
-    """Copy an episode's files out of the blob store, as `folder/stem.mp3` and so on."""
-    extensions = {"audio/mpeg": "mp3", "audio/wav": "wav"}
+    """Copy an episode's files out of the blob store, as `folder/stem.mp3` and so on.
+
+    A file that cannot hold its manifest gets it beside it, as `folder/stem.opus.c2pa`.
+    """
+    from gateway.releases import EMBEDDING, EXTENSIONS
+
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for clip in outcome.clips:
-        path = folder / f"{stem}.{extensions[clip.media_type]}"
+        path = folder / f"{stem}.{EXTENSIONS[clip.media_type]}"
         path.write_bytes(gate.toolchain.blobs.read(clip.sha256))
         written.append(path)
+        if clip.media_type not in EMBEDDING:
+            beside = path.with_name(f"{path.name}.c2pa")
+            beside.write_bytes(gate.toolchain.blobs.read(clip.manifest_sha256))
+            written.append(beside)
     return written

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from synth.adapters.contentcredentials import PROBE_FACTS, ContentCredentialsReader, probe_clip, require_certificates
-from synth.containers import sniff
+from synth.containers import OGG, sniff
 from synth.credentials import ClipFacts, CredentialsReport, CredentialsState
 from synth.errors import CredentialsError
 from synth.manifest import build_manifest
@@ -50,24 +50,29 @@ class ContentCredentialsSigner:
         return self.reader.read(data, media_type, manifest_store=manifest_store)
 
     def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
-        """Return the signed file and its manifest store as embedded; raise `CredentialsError` when it does not hold.
+        """Return the signed file and its manifest store; raise `CredentialsError` when it does not hold.
 
-        Sign last: to change a single byte afterwards, a tag included, breaks the credentials.
+        The store is embedded where the container has a place for it. An Ogg file has none: it comes back unchanged,
+        and its store binds it from beside it. Sign last: to change a single byte afterwards breaks the credentials.
         """
         container = sniff(data)
-        if container is None or container.media_type != media_type or not container.embeds:
-            raise CredentialsError(f"cannot embed credentials: the file is not {media_type}, or no manifest fits in it")
+        if container is None or container.media_type != media_type or not (container.embeds or container is OGG):
+            raise CredentialsError(f"cannot sign: the file is not {media_type}, or no manifest can belong to it")
         definition = build_manifest(facts, namespace=self.reader.namespace)
         target = io.BytesIO()
         try:
             builder = Builder(definition, self.reader.context)
+            if not container.embeds:
+                builder.set_no_embed()
             store = builder.sign(self._process_signer(), media_type, io.BytesIO(data), target)
         except C2paError as error:
             raise CredentialsError(
                 f"signing failed: {error}; check that the certificate is within its validity and fit to sign claims"
             ) from error
         signed = target.getvalue()
-        report = self.read(signed, media_type)
+        if not container.embeds and signed != data:
+            raise CredentialsError("the file changed although its manifest lies beside it; do not use this library")
+        report = self.read(signed, media_type, manifest_store=None if container.embeds else store)
         if report.state is not CredentialsState.TRUSTED:
             raise CredentialsError(
                 f"what was signed reads as {report.state} ({report.detail}); "

@@ -7,12 +7,15 @@ import json
 import numpy as np
 import pytest
 
+from gateway.app import soft_bindings
+from gateway.settings import DEFAULT_AUDIOSEAL
+from synth.adapters.audioseal import AudioSealMark
 from synth.adapters.hibari import hibari_catalogue
 from synth.adapters.keyed import KeyedMark
 from synth.audio import MarkedSpeech
 from synth.credentials import CredentialsDetail, CredentialsState
 from synth.decode import decode
-from synth.encode import encode
+from synth.encode import MEDIA_TYPES, encode
 from synth.errors import ReadBackError
 from synth.markdown import parse_script
 from synth.produce import Producer, Production
@@ -124,3 +127,20 @@ def test_episode_too_short_to_hold_the_mark_is_refused(maker: Producer) -> None:
     short = parse_script(SCRIPT.split("# The door")[0] + "Anna: Yes.\n\nBen: No.\n")
     with pytest.raises(ReadBackError, match="does not read back"):
         maker.produce(short, episode_id=EPISODE, at=AT, screening=SCREENING, disclosure=None)
+
+
+def test_both_marks_read_back_from_every_kind_of_file(mark: KeyedMark) -> None:
+    """`produce` reads both marks back from the final bytes, a decoy beside each, or returns nothing."""
+    marks = [AudioSealMark(weights=DEFAULT_AUDIOSEAL), mark]
+    maker = Producer(
+        catalogue=hibari_catalogue(),
+        marks=marks,
+        signer=gate(),
+        log_origin="log.example",
+        software_version="0.1.0",
+        renditions=MEDIA_TYPES,
+        soft_bindings=soft_bindings(marks),
+    )
+    made = maker.produce(parse_script(SCRIPT), episode_id=EPISODE, at=AT, screening=SCREENING, disclosure=DISCLOSURE)
+    assert [clip.media_type for clip in made.clips] == list(MEDIA_TYPES)
+    assert all([name for name, _ in clip.marks] == ["audioseal", "keyed"] for clip in made.clips)

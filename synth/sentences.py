@@ -36,6 +36,23 @@ def split_words(text: str, limit: int) -> tuple[str, ...]:
     return (*pieces, rest)
 
 
+def split_pieces(text: str, *, words: int, characters: int) -> tuple[str, ...]:
+    """Split `text` into pieces of at most so many words and characters; one longer word stays whole.
+
+    A piece without a letter or digit is left out: a stray dash between two pieces is silent in any reading.
+    """
+    pieces: list[str] = []
+    for piece in split_words(text, words):
+        parts = piece.split(" ")
+        if len(piece) > characters and len(parts) > 1:
+            middle = len(parts) // 2
+            for half in (parts[:middle], parts[middle:]):
+                pieces += split_pieces(" ".join(half), words=words, characters=characters)
+        elif _has_word(piece):
+            pieces.append(piece)
+    return tuple(pieces)
+
+
 def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     if text[match.end() + 1].islower():
         return False

@@ -25,7 +25,7 @@ from synth.adapters.coqui_frames import FrameError, read_frame
 from synth.adapters.coqui_import import ENGINE_VERSION
 from synth.audio import Samples
 from synth.errors import VoiceError
-from synth.sentences import split_words
+from synth.sentences import split_pieces
 from synth.soundcheck import check_speech
 from synth.voice import Unspeakable
 
@@ -285,22 +285,10 @@ class CoquiVoice:
             raise VoiceError(f"voice '{self._id}' was given no words to speak")
         kind = self._engine.kind
         language = self._language if kind == "xtts" else None
-        for number, piece in enumerate(_pieces(text, MAX_WORDS[kind], MAX_CHARACTERS[kind])):
+        for number, piece in enumerate(split_pieces(text, words=MAX_WORDS[kind], characters=MAX_CHARACTERS[kind])):
             yield from self._engine.speak(
                 piece, seed=seed + number, speaker=self._speaker, language=language, recording=self._recording
             )
-
-
-def _pieces(text: str, words: int, characters: int) -> Iterator[str]:
-    """Split `text` into pieces of at most so many words and characters, each with a letter or digit."""
-    for piece in split_words(text, words):
-        parts = piece.split(" ")
-        if len(piece) > characters and len(parts) > 1:
-            middle = len(parts) // 2
-            yield from _pieces(" ".join(parts[:middle]), words, characters)
-            yield from _pieces(" ".join(parts[middle:]), words, characters)
-        elif any(character.isalnum() for character in piece):
-            yield piece  # a stray dash between two pieces is silent in any reading
 
 
 def _check_installed() -> None:

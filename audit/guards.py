@@ -69,6 +69,39 @@ GUARDS = (
     *(Guard(table, "TRUNCATE", _ALWAYS, f"{table} is append-only") for table in _TABLES),
 )
 
+_COUNTERSIGNATURE_TABLES = ("audit_cosignature", "audit_timestamp")
+
+# Made by a later migration than the rest.
+COUNTERSIGNATURE_GUARDS = (
+    Guard(
+        "audit_cosignature",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM audit_cosignature WHERE size = NEW.size AND witness = NEW.witness"
+        " AND key_id = NEW.key_id)",
+        "audit_cosignature rows are never replaced",
+    ),
+    Guard(
+        "audit_timestamp",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM audit_timestamp WHERE size = NEW.size AND authority = NEW.authority)",
+        "audit_timestamp rows are never replaced",
+    ),
+    *(Guard(table, "UPDATE", _ALWAYS, f"{table} is append-only") for table in _COUNTERSIGNATURE_TABLES),
+    *(Guard(table, "DELETE", _ALWAYS, f"{table} is append-only") for table in _COUNTERSIGNATURE_TABLES),
+    *(Guard(table, "TRUNCATE", _ALWAYS, f"{table} is append-only") for table in _COUNTERSIGNATURE_TABLES),
+)
+
+
+def countersignature_ddl(dialect_name: str) -> list[str]:
+    """Return the statements that guard the tables of cosignatures and time stamps; as `append_only_ddl` otherwise."""
+    dialect = _dialect(dialect_name)
+    return [
+        statement
+        for guard in COUNTERSIGNATURE_GUARDS
+        if guard.event in dialect.events
+        for statement in dialect.create(guard)
+    ]
+
 
 def append_only_ddl(dialect_name: str) -> list[str]:
     """Return the statements that complete the freshly created audit tables: the head row and all guards.
@@ -87,7 +120,7 @@ def assert_append_only(connection: Connection) -> None:
     """
     dialect = _dialect(connection.dialect.name)
     found = {str(name): str(definition) for name, definition in connection.execute(text(dialect.inventory))}
-    for guard in dialect.guards():
+    for guard in (*dialect.guards(), *(one for one in COUNTERSIGNATURE_GUARDS if one.event in dialect.events)):
         if guard.name not in found:
             raise AppendOnlyError(f"guard {guard.name} is missing or disabled; run the database migrations")
         if found[guard.name] != dialect.definition(guard):

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from audit.countersignatures import COSIGNATURES, TIMESTAMPS, CosignatureRow, TimestampRow
 from audit.errors import LogDivergedError, ProofError
 from audit.guards import append_only_ddl, assert_append_only
 from audit.merkle import HASH_BYTES, Frontier, complete_root, split_hashes
@@ -33,11 +34,14 @@ from audit.tiles import TILE_BYTES, TILE_HASHES, TILE_HEIGHT
 
 __all__ = [
     "CHECKPOINTS",
+    "COSIGNATURES",
     "ENTRIES",
     "HEAD",
     "TILES",
     "TILE_HASHES",
+    "TIMESTAMPS",
     "CheckpointRow",
+    "CosignatureRow",
     "EntryRow",
     "HeadRow",
     "Octets",
@@ -45,6 +49,7 @@ __all__ = [
     "StoredEntry",
     "StoredNodes",
     "TileRow",
+    "TimestampRow",
     "UtcDateTime",
     "advance_head",
     "append_only_ddl",

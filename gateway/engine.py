@@ -62,6 +62,16 @@ class Work(Protocol):
         """Record that the episode failed with `error`, unless it has settled, and return its state."""
 
 
+class Companion(Protocol):
+    """Something that works beside the worker, for as long as it works."""
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+
+    def stop(self) -> None:
+        """End; nothing of it runs when this returns. Safe to call twice."""
+
+
 class WorkerLostError(GatewayError):
     """An episode was begun too often without ever coming to rest."""
 
@@ -105,6 +115,7 @@ class Engine:
         self._chores: Sequence[Callable[[], object]] = ()
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._companions: Sequence[Companion] = ()
         self._running: set[str] = set()  # workflows that have a thread in this process
         self._suspects: frozenset[str] = frozenset()  # workflows of ours that had none at the last sweep
 
@@ -125,10 +136,13 @@ class Engine:
                 raise
             logger.warning("episode %s is stored but not queued yet; a worker's sweep will queue it", episode_id)
 
-    def start(self, work: Work, *, chores: Sequence[Callable[[], object]] = ()) -> None:
+    def start(
+        self, work: Work, *, chores: Sequence[Callable[[], object]] = (), companions: Sequence[Companion] = ()
+    ) -> None:
         """Make this process a worker: launch DBOS, announce the worker, and sweep at once and then regularly.
 
-        `chores` are done at once and then once a minute, in the thread of the sweep.
+        `chores` are done at once and then once a minute, in the thread of the sweep. `companions` are started last, and
+        stopped first.
 
         Raises `ConflictError` if another worker already serves this SQLite file; PostgreSQL takes any number.
         """
@@ -148,12 +162,18 @@ class Engine:
         self._stopping.clear()
         self._keeper = threading.Thread(target=self._keep, name="assay-keeper", daemon=True)
         self._keeper.start()
+        self._companions = companions
+        for companion in companions:
+            companion.start()
 
     def stop(self, *, patience_seconds: int = 0) -> None:
         """Take no new episodes, wait up to `patience_seconds` for running ones, and disconnect; safe to call twice.
 
         An episode that is still being made stays unfinished, and the next worker goes on with it.
         """
+        for companion in self._companions:
+            companion.stop()
+        self._companions = ()
         self._stopping.set()
         if self._keeper is not None:
             self._keeper.join()
@@ -181,7 +201,10 @@ class Engine:
         with self._database.read() as session:
             waiting = session.exec(
                 select(Submission.id)
-                .where(col(Submission.state).not_in([state.value for state in RESTING]))
+                .where(
+                    col(Submission.state).not_in([state.value for state in RESTING]),
+                    col(Submission.waiting_for).is_(None),  # `gateway.countersigning` knows when they may go on
+                )
                 .order_by(col(Submission.received_at))
             ).all()
         left = [episode_id for episode_id in waiting if episode_id not in busy]
@@ -212,7 +235,8 @@ class Engine:
             if newest.status == "PENDING":
                 # Its worker is dead, or so slow that it looks dead; cancelled, it stops before its next step.
                 client.cancel_workflow(newest.workflow_id)
-        if number > MAX_WORKFLOWS:
+        # One that ended well left the episode where it waits for others, and says nothing against it.
+        if sum(workflow.status != "SUCCESS" for workflow in history) >= MAX_WORKFLOWS:
             if self._work is not None:
                 self._work.abandon(episode_id, WorkerLostError(f"the episode was begun {MAX_WORKFLOWS} times in vain"))
             return

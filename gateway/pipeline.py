@@ -7,7 +7,8 @@
    screen what was heard.                                                 → heard, or blocked
 4. Log: seal the log over the clips, prove it, keep the receipt.          → logged
 5. Decide: the policy approves, or a person is asked (`gateway.review`).  → approved, or awaiting_review
-6. Release: announce, examine all evidence again, make public.            → released
+6. Release: announce, wait for witnesses where the policy has a quorum,
+   examine all evidence again, make public.                               → released
    Then policies in shadow judge the script too (`gateway.shadow`), for later comparison; they change no state.
 
 Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
@@ -268,9 +269,13 @@ class Pipeline:
             self._tools.log_files.publish(self._tools.database.read)
         else:
             self._tools.log_files.publish_if_possible(self._tools.database.read)
+        if not self._countersigned(episode_id):
+            return state  # `gateway.countersigning` gives the episode back when nothing lacks any more
         with self._tools.database.read() as session:
             evidence = publish.gather(session, episode_id)
-        clearance = publish.examine(evidence, log=log, blobs=self._tools.blobs)
+        clearance = publish.examine(
+            evidence, log=log, blobs=self._tools.blobs, policy=self._tools.countersigning.policy
+        )
 
         def go_public(session: Session, row: Submission, at: datetime) -> None:
             publish.release(session, row, clearance, log=log, at=at)
@@ -278,6 +283,30 @@ class Pipeline:
         state = self._commit(episode_id, State.APPROVED, go_public)
         self._tools.log_files.publish_if_possible(self._tools.database.read)
         return state
+
+    def _countersigned(self, episode_id: str) -> bool:
+        """Rest the receipts on a checkpoint that others have signed too, where the settings demand it.
+
+        False where a signature lacks: the episode's row then says which, and nobody is kept busy with waiting.
+        """
+        others = self._tools.countersigning
+        if not others.demanded:
+            return True
+        with self._tools.database.read() as session:
+            intent = session.get_one(EpisodeReceipt, (episode_id, publish.Purpose.INTENT.value)).entry_index
+        cover = others.cover(intent)
+
+        def change(session: Session, row: Submission, at: datetime) -> None:
+            del at
+            row.waiting_for = cover.lacking or None
+            session.add(row)
+            if cover.checkpoint is not None:
+                publish.rest_on(session, row.id, cover.checkpoint, log=self._tools.log)
+
+        self._commit(episode_id, State.APPROVED, change)
+        if cover.checkpoint is None:
+            logger.warning("episode %s waits for %s", episode_id, cover.lacking)
+        return cover.checkpoint is not None
 
     def abandon(self, episode_id: str, error: Exception) -> str:
         """Record that the episode failed for good, with a reason, unless it has come to an end before."""
@@ -288,7 +317,7 @@ class Pipeline:
             if row.state in TERMINAL:
                 return row.state
             facts: dict[str, Fact] = {"reason": problem.slug, "during": row.state}
-            row.failure, row.failure_detail = problem.slug, detail_for(error)
+            row.failure, row.failure_detail, row.waiting_for = problem.slug, detail_for(error), None
             move(row, State.FAILED, at=at)
             self._tools.log.append(session, Event(EventKind.SUBMISSION_FAILED, at, row.id, SYSTEM, facts))
         logger.warning("episode %s failed: %s (%s)", episode_id, problem.slug, type(error).__name__)

@@ -3,7 +3,8 @@
 Nothing is taken on trust from the steps before: the approval and the clips count only as far as signed receipts carry
 them, and the bytes only as far as they hash to what the log says. In this order:
 
-1. The clip's receipt, the approval's and the intent's each verify against the log's key.
+1. The clip's receipt, the approval's and the intent's each verify against the log's key, and each rests on a checkpoint
+   that the quorum of witnesses has cosigned, where the policy has one.
 2. The checkpoint that each rests on is stored, so it can be shown to anyone.
 3. The clip's entry is `clip.produced` of this episode and names exactly the clips that would become public.
 4. The approval's entry is `approval.granted` of this episode, at the index and by the approver that the row says, and
@@ -21,11 +22,15 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from audit.checkpoint import Checkpoint
 from audit.errors import AuditError
 from audit.event import Event, EventKind, Fact, parse_event
 from audit.log import Log
+from audit.note import split_note
 from audit.receipt import Receipt, verify_receipt
 from audit.store import CheckpointRow
+from audit.tlog_policy import WitnessPolicy
+from audit.witness import TreeHead, read_checkpoint_text
 from gateway import soundindex
 from gateway.blobs import BlobStore
 from gateway.errors import ReleaseRefusedError, StorageError
@@ -67,7 +72,7 @@ class Evidence:
     clips: tuple[StoredClip, ...]  # in the order of their digests
     receipts: Mapping[Purpose, Receipt]
     approval: Approval
-    stored_checkpoints: frozenset[str]  # signed notes that the database holds
+    stored_checkpoints: frozenset[str]  # texts, without signatures, of signed notes that the database holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,13 @@ def intend(session: Session, submission: Submission, *, log: Log, at: datetime) 
         )
 
 
+def rest_on(session: Session, episode_id: str, checkpoint: Checkpoint, *, log: Log) -> None:
+    """Prove the episode's receipts again under `checkpoint`, whose note carries cosignatures; raises `AuditError`."""
+    for row in session.exec(select(EpisodeReceipt).where(EpisodeReceipt.episode_id == episode_id)):
+        row.text = log.prove(session, row.entry_index, checkpoint).to_text()
+        session.add(row)
+
+
 def gather(session: Session, episode_id: str) -> Evidence:
     """Read the evidence for one episode; raises `ReleaseRefusedError` if a part is missing or unreadable."""
     approval = session.get(EpisodeApproval, episode_id)
@@ -116,12 +128,13 @@ def gather(session: Session, episode_id: str) -> Evidence:
     rows = session.exec(select(EpisodeReceipt).where(EpisodeReceipt.episode_id == episode_id))
     try:
         receipts = {Purpose(row.purpose): Receipt.from_text(row.text) for row in rows}
+        sizes = {_head_of(receipt).size for receipt in receipts.values()}
     except (AuditError, ValueError) as error:
         raise ReleaseRefusedError(f"a stored receipt of episode {episode_id} cannot be read: {error}") from error
     if missing := [purpose.value for purpose in Purpose if purpose not in receipts]:
         raise ReleaseRefusedError(f"episode {episode_id} has no receipt for: {', '.join(missing)}")
     clips = session.exec(select(Clip).where(Clip.episode_id == episode_id)).all()
-    notes = [receipt.note for receipt in receipts.values()]
+    notes = session.exec(select(CheckpointRow.note).where(col(CheckpointRow.size).in_(sizes)))
     return Evidence(
         episode_id=episode_id,
         clips=tuple(
@@ -129,21 +142,20 @@ def gather(session: Session, episode_id: str) -> Evidence:
         ),
         receipts=receipts,
         approval=Approval(episode_id, approval.approver, approval.approved_at, approval.entry_index),
-        stored_checkpoints=frozenset(
-            session.exec(select(CheckpointRow.note).where(col(CheckpointRow.note).in_(notes)))
-        ),
+        stored_checkpoints=frozenset(split_note(note)[0] for note in notes),
     )
 
 
-def examine(evidence: Evidence, *, log: Log, blobs: BlobStore) -> Clearance:
+def examine(evidence: Evidence, *, log: Log, blobs: BlobStore, policy: WitnessPolicy | None) -> Clearance:
     """Run the checks of the module's docstring; raises `ReleaseRefusedError` with the reason.
 
+    `policy` is the witness policy in force, None where the settings name none.
     A blob store that cannot be read raises `StorageError`, which may pass.
     """
     # 1. and 2.
-    produced = _proven(evidence, Purpose.CLIP, EventKind.CLIP_PRODUCED, log)
-    approved = _proven(evidence, Purpose.APPROVAL, EventKind.APPROVAL_GRANTED, log)
-    intended = _proven(evidence, Purpose.INTENT, EventKind.RELEASE_INTENDED, log)
+    produced = _proven(evidence, Purpose.CLIP, EventKind.CLIP_PRODUCED, log, policy)
+    approved = _proven(evidence, Purpose.APPROVAL, EventKind.APPROVAL_GRANTED, log, policy)
+    intended = _proven(evidence, Purpose.INTENT, EventKind.RELEASE_INTENDED, log, policy)
     # 3.
     if not evidence.clips:
         raise ReleaseRefusedError(f"episode {evidence.episode_id} has no clips; there is nothing to release")
@@ -198,15 +210,17 @@ def clip_digests(session: Session, episode_id: str) -> list[str]:
     return sorted(session.exec(select(Clip.sha256).where(Clip.episode_id == episode_id)))
 
 
-def _proven(evidence: Evidence, purpose: Purpose, kind: EventKind, log: Log) -> Event:
+def _proven(evidence: Evidence, purpose: Purpose, kind: EventKind, log: Log, policy: WitnessPolicy | None) -> Event:
     """Return the event that a receipt proves, having checked the receipt and that the event is of `kind`."""
     receipt = evidence.receipts[purpose]
     try:
         verify_receipt(receipt, leaf=receipt.leaf, origin=log.origin, verifier=log.verifier)
+        if policy is not None:
+            policy.verify(receipt.note, origin=log.origin)
         event = parse_event(receipt.leaf)
     except AuditError as error:
         raise ReleaseRefusedError(f"the receipt of the {purpose.value} does not verify: {error}") from error
-    if receipt.note not in evidence.stored_checkpoints:
+    if split_note(receipt.note)[0] not in evidence.stored_checkpoints:
         raise ReleaseRefusedError(f"the receipt of the {purpose.value} rests on a checkpoint that is not stored")
     if event.kind is not kind or event.subject != evidence.episode_id:
         raise ReleaseRefusedError(
@@ -214,6 +228,11 @@ def _proven(evidence: Evidence, purpose: Purpose, kind: EventKind, log: Log) -> 
             f"not for {kind.value} of {evidence.episode_id}"
         )
     return event
+
+
+def _head_of(receipt: Receipt) -> TreeHead:
+    """Size and root that a receipt claims, unverified; raises `CheckpointError`."""
+    return read_checkpoint_text(split_note(receipt.note)[0])[1]
 
 
 def _as_logged(entry: Fact) -> StoredClip | None:

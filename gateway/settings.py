@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     judge_allow_plain_http: bool = Field(
         False, description="Let scripts and key go to the judge unencrypted, beyond this machine."
     )
+    witness_policy: Path | None = Field(
+        None, description="File with the witness policy (C2SP tlog-policy); release waits for its quorum."
+    )
+    witness_timeout_seconds: float = Field(
+        5.0, gt=0, le=60, description="How long one witness's answer may take, in seconds."
+    )
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")

@@ -87,6 +87,7 @@ class Submission(SQLModel, table=True):
     decision: dict[str, object] | None = Field(default=None, sa_column=Column(JSON))
     failure: str | None = Field(default=None, max_length=64)  # slug, for example "disk-full"
     failure_detail: str | None = Field(default=None, sa_type=Text)
+    waiting_for: str | None = Field(default=None, sa_type=Text)  # what an approved episode lacks, and who is asked
     received_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
 

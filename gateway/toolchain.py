@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
+    from gateway.countersigning import Countersigning
     from gateway.db import Database
     from gateway.logfiles import LogFiles
     from gateway.settings import Settings
@@ -37,11 +38,17 @@ class Toolchain:
     producer: Producer
     marks: Sequence[Watermark]
     fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like
+    countersigning: Countersigning  # what others sign about our checkpoints, and whether release waits for it
     clock: Callable[[], datetime]  # returns an aware UTC time
     # `hear_clip`; what a clip's final bytes say, given the manuscript and each speaker's voice. None: nobody listens.
     hear: Callable[[bytes, Manuscript, Mapping[str, str]], Hearing] | None
     hearing_required: bool  # by the policy: then an episode that nobody heard is never approved without a person
     shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
+
+    def close(self) -> None:
+        """Close every connection, to the database and to others."""
+        self.countersigning.close()
+        self.database.dispose()
 
 
 def hear_clip(

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from audit.event import Event, EventKind
-from audit.guards import GUARDS
+from audit.guards import COUNTERSIGNATURE_GUARDS, GUARDS, countersignature_ddl
 from audit.log import Log
-from audit.store import CHECKPOINTS, ENTRIES, HEAD, TILES, append_only_ddl
+from audit.store import CHECKPOINTS, COSIGNATURES, ENTRIES, HEAD, TILES, TIMESTAMPS, append_only_ddl
 
 ORIGIN = "gateway.example/audit"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,16 +36,16 @@ def sqlite_engine(path: Path, *, synchronous: str = "FULL") -> Engine:
 
 def create_log_tables(engine: Engine) -> None:
     with engine.begin() as connection:
-        for table in (ENTRIES, TILES, HEAD, CHECKPOINTS):
+        for table in (ENTRIES, TILES, HEAD, CHECKPOINTS, COSIGNATURES, TIMESTAMPS):
             table.create(connection)
-        for statement in append_only_ddl(engine.dialect.name):
+        for statement in (*append_only_ddl(engine.dialect.name), *countersignature_ddl(engine.dialect.name)):
             connection.execute(text(statement))
 
 
 def drop_guards(engine: Engine, *tables: str) -> None:
     """Do what the owner of the database can always do."""
     with engine.begin() as connection:
-        for guard in GUARDS:
+        for guard in (*GUARDS, *COUNTERSIGNATURE_GUARDS):
             if tables and guard.table not in tables:
                 continue
             on = "" if engine.dialect.name == "sqlite" else f" ON {guard.table}"

@@ -17,7 +17,9 @@ import numpy as np
 
 from audit.checkpoint import LogKey
 from audit.log import Log
+from audit.tlog_policy import WitnessPolicy
 from gateway.blobs import BlobStore
+from gateway.countersigning import Countersigning
 from gateway.db import Database, migrate, open_database
 from gateway.intake import submit
 from gateway.logfiles import LogFiles
@@ -26,6 +28,7 @@ from gateway.review import ReviewDesk
 from gateway.settings import Settings
 from gateway.submissions import Submission
 from gateway.toolchain import Toolchain
+from gateway.witnessing import Witnesses
 from policies.decision import Decision, Finding, Span, Verdict, strictest
 from policies.errors import ScreeningError
 from policies.policy import DEFAULT_PACK, Policy
@@ -43,6 +46,7 @@ from synth.voice import VoiceCatalogue
 
 ORIGIN = "gateway.example/audit"
 LOG_SEED = bytes(range(32))
+WITNESS_SECONDS = 8.0  # for one answer of a witness
 SUBMITTER, REVIEWER, OTHER_REVIEWER = "submitter1", "reviewer1", "reviewer2"
 HUM: Fingerprint = fingerprint(np.sin(np.arange(16_000, dtype=np.float32) / 8).astype(np.float32), 8_000)
 
@@ -208,13 +212,22 @@ def plainly(name: str, step: Callable[[], str], *, patient: bool) -> str:
 
 
 def build_chain(
-    home: Path, *, database_url: str = "", producer: Any = None, clock: Clock | None = None, **settings: Any
+    home: Path,
+    *,
+    database_url: str = "",
+    producer: Any = None,
+    clock: Clock | None = None,
+    policy: WitnessPolicy | None = None,
+    **settings: Any,
 ) -> Chain:
     chosen = Settings(home=home, database_url=database_url, log_origin=ORIGIN, **settings)
     migrate(chosen.sqlalchemy_url)
     database = open_database(chosen.sqlalchemy_url)
     clock = clock or Clock()
     log = Log(origin=ORIGIN, key=LogKey.from_seed(LOG_SEED))
+    witnesses = None
+    if policy is not None:
+        witnesses = Witnesses(policy=policy, database=database, log=log, clock=clock, timeout=WITNESS_SECONDS)
     tools = Toolchain(
         settings=chosen,
         database=database,
@@ -226,6 +239,7 @@ def build_chain(
         producer=producer or QuickProducer(),
         marks=(),
         fingerprint=lambda clip: HUM,
+        countersigning=Countersigning(database=database, log=log, witnesses=witnesses),
         clock=clock,
         hear=listen_to,
         hearing_required=True,

@@ -17,6 +17,7 @@ import uvicorn
 
 from audit.checkpoint import Verifier
 from audit.cosignature import CosignatureVerifier
+from audit.tlog_policy import WitnessPolicy
 from audit.witness_store import Witness, create_witness, open_witness
 from gateway.witness_server import witness_app
 
@@ -30,10 +31,11 @@ class RunningWitness:
 
 
 @contextmanager
-def serve(app: Any) -> Iterator[str]:
-    """Serve an ASGI application on a free port of this machine."""
+def serve(app: Any, *, port: int = 0) -> Iterator[str]:
+    """Serve an ASGI application on a port of this machine, by default a free one."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(64)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -57,15 +59,35 @@ def running_witness(
     *,
     name: str = "witness.example/one",
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    port: int = 0,
 ) -> Iterator[RunningWitness]:
     if not folder.exists():
         create_witness(folder, name=name)
     witness = open_witness(folder, logs=logs, clock=clock)
     try:
-        with serve(witness_app(witness)) as url:
+        with serve(witness_app(witness), port=port) as url:
             yield RunningWitness(url, witness.verifier, witness, folder)
     finally:
         witness.close()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def policy_of(log: Verifier, members: Sequence[tuple[CosignatureVerifier, str]], *, quorum: str) -> WitnessPolicy:
+    """A policy of one group over these keys and URLs; `quorum` is `none`, `any`, `all` or a number."""
+    lines = [f"log {log.vkey}"]
+    lines += [f"witness w{number} {key.vkey} {url}" for number, (key, url) in enumerate(members, start=1)]
+    if quorum == "none":
+        lines.append("quorum none")
+    else:
+        names = " ".join(f"w{number}" for number in range(1, len(members) + 1))
+        lines += [f"group all-of-them {quorum} {names}", "quorum all-of-them"]
+    return WitnessPolicy.parse("\n".join([*lines, ""]).encode())
 
 
 @contextmanager

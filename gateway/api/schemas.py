@@ -210,6 +210,7 @@ class SubmissionDetailOut(SubmissionOut):
     review: DecidedOut | None
     failure: FailureOut | None
     erased: ErasureOut | None = Field(description="Null unless the texts were erased; proofs stay.")
+    waiting_for: str | None = Field(description="What an approved episode lacks before it can be released.")
     clips: list[ClipOut]
     events: list[EventOut]
 

@@ -200,6 +200,7 @@ def _detail(session: Session, backend: Backend, row: Submission) -> SubmissionDe
         review=decided,
         failure=FailureOut(reason=row.failure, detail=row.failure_detail or "") if row.failure else None,
         erased=_erasure_out(session.get(Erasure, row.id)),
+        waiting_for=row.waiting_for,
         clips=[clip_out(row.id, clip) for clip in clips],
         events=[EventOut(index=one.index, kind=one.event.kind.value, at=one.event.at) for one in events],
     )

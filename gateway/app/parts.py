@@ -25,6 +25,7 @@ ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search
 if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
+    from gateway.countersigning import Countersigning
     from gateway.db import Database
     from gateway.engine import Engine
     from gateway.logfiles import LogFiles
@@ -80,6 +81,30 @@ def build_log_files(settings: Settings, log: Log) -> LogFiles:
     from gateway.logfiles import LogFiles
 
     return LogFiles(folder=settings.log_folder, log=log, former=settings.former_checkpoint)
+
+
+def build_countersigning(settings: Settings, *, database: Database, log: Log) -> Countersigning:
+    """Build access to those who sign our checkpoints too; a policy that cannot be used stops the process."""
+    from audit.tlog_policy import WitnessPolicy
+    from gateway.countersigning import Countersigning
+    from gateway.witnessing import Witnesses
+
+    if settings.witness_policy is None:
+        return Countersigning(database=database, log=log, witnesses=None)
+    try:
+        content = settings.witness_policy.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"the witness policy {settings.witness_policy} cannot be read ({error.strerror}); set ASSAY_WITNESS_POLICY"
+        ) from error
+    witnesses = Witnesses(
+        policy=WitnessPolicy.parse(content),
+        database=database,
+        log=log,
+        clock=utc_now,
+        timeout=settings.witness_timeout_seconds,
+    )
+    return Countersigning(database=database, log=log, witnesses=witnesses)
 
 
 def build_blobs(settings: Settings) -> BlobStore:
@@ -208,11 +233,13 @@ def build_toolchain(settings: Settings) -> Toolchain:
     screener, shadows = build_screeners(settings)
     spoken = build_spoken_check(settings, screener)
     required = screener.policy.rules.spoken
+    database = open_migrated_database(settings)  # late, so that nothing that fails above leaves it open
     return Toolchain(
         settings=settings,
-        database=open_migrated_database(settings),  # last, so that nothing that fails above leaves it open
+        database=database,
         log=log,
         log_files=log_files,
+        countersigning=build_countersigning(settings, database=database, log=log),
         blobs=build_blobs(settings),
         screener=screener,
         voices=voices,
@@ -252,10 +279,20 @@ def start_worker(
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
     from gateway import shadow
+    from gateway.countersigner import Countersigner
 
     toolchain.blobs.sweep()
     toolchain.log_files.publish_if_possible(toolchain.database.read)
-    engine.start(build_pipeline(toolchain, progress=progress), chores=[*worker_chores(toolchain), *chores])
+    countersigner = Countersigner(
+        countersigning=toolchain.countersigning, database=toolchain.database, enqueue=engine.enqueue
+    )
+    companions = (countersigner,) if toolchain.countersigning.is_configured else ()
+    engine.start(
+        build_pipeline(toolchain, progress=progress),
+        chores=[*worker_chores(toolchain), *chores],
+        companions=companions,
+    )
+    countersigner.resume()  # those that wait for somebody whom the settings no longer ask
     for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):
         engine.enqueue(episode_id)
 

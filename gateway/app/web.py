@@ -56,7 +56,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
             tally.tell()
             engine.stop()
             backend.verifier.close()
-            toolchain.database.dispose()
+            toolchain.close()
 
     app = FastAPI(
         title="Assay",

@@ -117,7 +117,7 @@ def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> It
         yield EmbeddedGate(settings, toolchain, engine, caller=keys["submitter"].split("_")[1])
     finally:
         engine.stop(patience_seconds=SHADOW_PATIENCE_SECONDS if toolchain.shadows else 0)
-        toolchain.database.dispose()
+        toolchain.close()
 
 
 def export(gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str) -> list[Path]:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from audit.errors import AppendOnlyError
-from audit.guards import GUARDS
+from audit.guards import COUNTERSIGNATURE_GUARDS, GUARDS, countersignature_ddl
 from audit.store import append_only_ddl, assert_append_only
 
 
@@ -16,7 +16,9 @@ def test_fresh_database_has_all_guards(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "guard", [guard for guard in GUARDS if guard.event != "TRUNCATE"], ids=lambda guard: guard.name
+    "guard",
+    [guard for guard in (*GUARDS, *COUNTERSIGNATURE_GUARDS) if guard.event != "TRUNCATE"],
+    ids=lambda guard: guard.name,
 )
 def test_missing_guard_is_named_and_put_back_by_the_same_statements(guard: object, engine: Engine) -> None:
     name = guard.name  # type: ignore[attr-defined]
@@ -24,7 +26,7 @@ def test_missing_guard_is_named_and_put_back_by_the_same_statements(guard: objec
         connection.execute(text(f"DROP TRIGGER {name}"))
         with pytest.raises(AppendOnlyError, match=f"{name} is missing"):
             assert_append_only(connection)
-        for statement in append_only_ddl("sqlite"):
+        for statement in (*append_only_ddl("sqlite"), *countersignature_ddl("sqlite")):
             connection.execute(text(statement))
         assert_append_only(connection)
 
@@ -49,4 +51,6 @@ def test_database_without_guards_we_know_is_refused() -> None:
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_statements_survive_drivers_that_read_percent_and_colon(dialect: str) -> None:
-    assert not any("%" in statement or ":" in statement for statement in append_only_ddl(dialect))
+    assert not any(
+        "%" in statement or ":" in statement for statement in append_only_ddl(dialect) + countersignature_ddl(dialect)
+    )

@@ -48,7 +48,7 @@ def gather(chain: Chain, episode_id: str) -> Evidence:
 
 
 def examine(chain: Chain, evidence: Evidence) -> publish.Clearance:
-    return publish.examine(evidence, log=chain.tools.log, blobs=chain.tools.blobs)
+    return publish.examine(evidence, log=chain.tools.log, blobs=chain.tools.blobs, policy=None)
 
 
 def change(chain: Chain, act: Callable[[Session], object]) -> None:
@@ -122,7 +122,7 @@ def test_receipt_that_cannot_be_read_is_refused(chain: Chain, approved: str) -> 
 def test_receipt_signed_by_another_key_is_refused(chain: Chain, approved: str) -> None:
     other = Log(origin=ORIGIN, key=LogKey.generate())
     with pytest.raises(ReleaseRefusedError, match="does not verify"):
-        publish.examine(gather(chain, approved), log=other, blobs=chain.tools.blobs)
+        publish.examine(gather(chain, approved), log=other, blobs=chain.tools.blobs, policy=None)
 
 
 def test_receipt_of_another_episode_is_refused(chain: Chain, approved: str) -> None:

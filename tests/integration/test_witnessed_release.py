@@ -115,6 +115,7 @@ def cosign_newest(chain: Chain) -> None:
 
 def rewrite(chain: Chain, change: Callable[[list[Event]], list[Event]]) -> None:
     """Replace the whole log by another one that is flawless within itself, signed by the real key."""
+    shutil.rmtree(chain.tools.log_files.folder, ignore_errors=True)  # the published files would tell, too
     engine = chain.database.writer
     with chain.database.read() as session:
         size = read_head(session).size

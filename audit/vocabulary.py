@@ -29,6 +29,10 @@ class EventKind(StrEnum):
     RELEASE_FAILED = "release.failed"  # nothing became public; it is tried again, or it was refused for good
     ERASURE_REQUESTED = "erasure.requested"  # texts of an episode, or the name behind an API key, are to go
     ERASURE_DONE = "erasure.done"  # they are gone from rows, files and the database's free space
+    # People who sign in; the subject is the account.
+    ACCOUNT_CREATED = "account.created"  # somebody may sign in to the console
+    ACCOUNT_RESET = "account.reset"  # their password, codes and sessions are void
+    ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
     # The installation itself; the subject is the key, the API key, or "policy", "settings" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
     KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read

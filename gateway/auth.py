@@ -47,8 +47,12 @@ class Role(StrEnum):
 
     SUBMITTER = "submitter"  # sends scripts and sees its own submissions
     REVIEWER = "reviewer"  # claims and decides review cases
+    SENIOR_REVIEWER = "senior_reviewer"  # the same, and what was escalated
     AUDITOR = "auditor"  # reads everything, changes nothing
     ADMIN = "admin"  # reads everything and runs the installation; can neither submit nor decide
+
+
+REVIEWERS = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})  # who decide cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,18 @@ class Caller:
     name: str
 
 
-def create_key(session: Session, role: Role, name: str, at: datetime, *, expires_at: datetime | None = None) -> str:
+def create_key(
+    session: Session,
+    role: Role,
+    name: str,
+    at: datetime,
+    *,
+    expires_at: datetime | None = None,
+    account_id: str | None = None,
+) -> str:
     """Store a new key in the caller's transaction and return its plaintext, which is never seen again.
+
+    `account_id` says who holds it, so that nobody reviews what they submitted.
 
     Raises `InvalidRequestError` for an empty or overlong name, a time without zone, or an expiry that is not ahead.
     """
@@ -81,6 +95,7 @@ def create_key(session: Session, role: Role, name: str, at: datetime, *, expires
             name=label,
             created_at=at,
             expires_at=expires_at,
+            account_id=account_id,
         )
     )
     return f"assay_{key_id}_{secret}"
@@ -95,9 +110,10 @@ def issue_key(
     log: Log,
     by: str = OPERATOR,
     expires_at: datetime | None = None,
+    account_id: str | None = None,
 ) -> str:
     """Do as `create_key` does, and log who may call from now on; the name stays in the row, where it can be erased."""
-    key = create_key(session, role, name, at, expires_at=expires_at)
+    key = create_key(session, role, name, at, expires_at=expires_at, account_id=account_id)
     until = None if expires_at is None else expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     facts: dict[str, Fact] = {"role": role.value, "expires_at": until}
     log.append(session, Event(EventKind.APIKEY_CREATED, at, key.split("_")[1], by, facts))
@@ -170,6 +186,12 @@ def authorise(caller: Caller, allowed: frozenset[Role]) -> Caller:
         wanted = " or ".join(sorted(role.value for role in allowed)) or "nobody"
         raise ForbiddenError(f"this needs a key of role {wanted}; yours is {caller.role.value}")
     return caller
+
+
+def person_of(session: Session, who: str) -> str:
+    """Return the account that holds this API key, or `who` itself: two keys of one person are one person."""
+    row = session.get(ApiKey, who)
+    return row.account_id if row is not None and row.account_id is not None else who
 
 
 def _random(length: int) -> str:

@@ -223,6 +223,7 @@ class ApiKey(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no expiry when empty
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    account_id: str | None = Field(default=None, max_length=64)  # who holds it, where that is somebody who signs in
 
 
 def lock(session: Session, episode_id: str) -> Submission:

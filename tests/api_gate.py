@@ -23,7 +23,9 @@ from gateway.api.mount import mount
 from gateway.api.places import Places
 from gateway.api.readiness import Probe, database_probe, log_probe, marks_probe
 from gateway.api.throttle import Throttle
+from gateway.app import build_console
 from gateway.auth import Authenticator, Role, create_key
+from gateway.console.mount import mount_console
 from gateway.erasure import Eraser
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
@@ -154,6 +156,7 @@ def build_gate(
 def build_app(backend: Backend) -> FastAPI:
     app = FastAPI(title="Assay", version="0", docs_url=None, redoc_url=None)
     mount(app, backend)
+    mount_console(app, build_console(backend))
     return app
 
 

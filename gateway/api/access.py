@@ -50,10 +50,10 @@ class Requires:
 
 
 SubmitterCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER))]
-ReviewerCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER))]
-ReviewReader = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.AUDITOR))]
-SubmissionReader = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.AUDITOR, Role.ADMIN))]
+ReviewerCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER))]
+ReviewReader = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER, Role.AUDITOR))]
+SubmissionReader = Annotated[Caller, Depends(Requires(*Role))]
 SubmissionLister = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.AUDITOR, Role.ADMIN))]
-WithdrawalCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.ADMIN))]
+WithdrawalCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
+ScreeningCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 AdminCaller = Annotated[Caller, Depends(Requires(Role.ADMIN))]
-ScreeningCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.ADMIN))]

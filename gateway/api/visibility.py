@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from gateway.api.access import READERS_OF_ALL
-from gateway.auth import Caller, Role
+from gateway.auth import REVIEWERS, Caller, Role, person_of
 from gateway.errors import NotFoundError
 from gateway.submissions import ReviewCase, Submission
 
@@ -31,5 +31,5 @@ def _may_see(session: Session, caller: Caller, row: Submission) -> bool:
     if caller.role in READERS_OF_ALL:
         return True
     if caller.role is Role.SUBMITTER:
-        return row.submitter == caller.key_id
-    return caller.role is Role.REVIEWER and session.get(ReviewCase, row.id) is not None
+        return caller.key_id in (row.submitter, person_of(session, row.submitter))
+    return caller.role in REVIEWERS and session.get(ReviewCase, row.id) is not None

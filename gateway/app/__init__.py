@@ -30,7 +30,7 @@ from gateway.app.parts import (
 from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
 from gateway.app.screening import assemble_screeners, build_claim_encoder, build_screener, build_screeners
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
-from gateway.app.web import assemble_app, build_backend, create_app
+from gateway.app.web import assemble_app, build_backend, build_console, create_app
 
 __all__ = [
     "assemble_app",
@@ -38,6 +38,7 @@ __all__ = [
     "build_backend",
     "build_blobs",
     "build_claim_encoder",
+    "build_console",
     "build_credentials_reader",
     "build_engine",
     "build_log",

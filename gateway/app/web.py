@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gateway.api.backend import Backend
+    from gateway.console.site import Console
     from gateway.engine import Engine
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -38,6 +39,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     from fastapi import FastAPI
 
     from gateway.api.mount import mount
+    from gateway.console.mount import mount_console
     from gateway.verification.tally import Tally
 
     settings = toolchain.settings
@@ -67,7 +69,28 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         redoc_url=None,
     )
     mount(app, backend)
+    mount_console(app, build_console(backend))
     return app
+
+
+def build_console(backend: Backend) -> Console:
+    """Put together what the console's pages need."""
+    import time
+
+    from gateway.accounts import Accounts
+    from gateway.api.throttle import Throttle
+    from gateway.console.pages import Pages
+    from gateway.console.site import SIGN_IN_BURST, SIGN_IN_INTERVAL_SECONDS, Console
+    from gateway.sessions import Sessions
+
+    tools = backend.toolchain
+    return Console(
+        backend=backend,
+        accounts=Accounts(database=tools.database, clock=tools.clock),
+        sessions=Sessions(database=tools.database, clock=tools.clock),
+        pages=Pages(),
+        throttle=Throttle(burst=SIGN_IN_BURST, interval=SIGN_IN_INTERVAL_SECONDS, clock=time.monotonic),
+    )
 
 
 def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend:

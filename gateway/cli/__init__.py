@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from gateway.cli.account import account
 from gateway.cli.apikey import apikey
 from gateway.cli.demo import demo
 from gateway.cli.erase import erase
@@ -43,5 +44,21 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, work, make, screen, verify, withdraw, erase, keygen, apikey, models, policy, log, fsck):
+for command in (
+    demo,
+    serve,
+    work,
+    make,
+    screen,
+    verify,
+    withdraw,
+    erase,
+    keygen,
+    apikey,
+    account,
+    models,
+    policy,
+    log,
+    fsck,
+):
     main.add_command(command)

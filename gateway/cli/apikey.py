@@ -6,7 +6,7 @@ import click
 
 from gateway.cli.terminal import console, print_json
 
-ROLES = ("submitter", "reviewer", "auditor", "admin")
+ROLES = ("submitter", "reviewer", "senior_reviewer", "auditor", "admin")
 
 
 @click.group(short_help="Create, list and revoke API keys.")
@@ -17,12 +17,14 @@ def apikey() -> None:
 @apikey.command()
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the key is for.")
 @click.option("--name", required=True, help="Who or what holds it.")
+@click.option("--account", default=None, help="Name of the account of the person who holds it.")
 @click.option("--days", type=click.IntRange(1, 3650), default=None, help="Expire after so many days.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def create(role: str, name: str, days: int | None, as_json: bool) -> None:
+def create(role: str, name: str, account: str | None, days: int | None, as_json: bool) -> None:
     """Create a key and print it once; only its hash is stored."""
     from datetime import UTC, datetime, timedelta
 
+    from gateway.accounts import find_account
     from gateway.app import build_log, migrated_database
     from gateway.auth import Role, issue_key
     from gateway.settings import load_settings
@@ -32,7 +34,8 @@ def create(role: str, name: str, days: int | None, as_json: bool) -> None:
     now = datetime.now(UTC)
     expires = now + timedelta(days=days) if days else None
     with migrated_database(settings) as database, database.write() as session:
-        key = issue_key(session, Role(role), name, now, log=log, expires_at=expires)
+        holder = find_account(session, account).id if account else None
+        key = issue_key(session, Role(role), name, now, log=log, expires_at=expires, account_id=holder)
     if as_json:
         print_json({"key": key, "role": role, "name": name, "expires_at": expires.isoformat() if expires else None})
     else:

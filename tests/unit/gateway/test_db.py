@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel, select
 
+import gateway.accounts  # declares a table
 import gateway.leases  # declares a table
 import gateway.shadow  # declares a table
 import gateway.soundindex  # noqa: F401  # declares a table

@@ -1,0 +1,1 @@
+"""The review console: pages for people, made on the server; they work without JavaScript, and better with it."""

@@ -1,0 +1,2 @@
+// What pages gain with JavaScript; everything works without it.
+export {};

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-coqui coqui-voice check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-coqui coqui-voice test-outside check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -71,6 +71,14 @@ test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, wh
 
 coqui-voice: setup-coqui ## make a VITS voice for coqui-tts out of a packaged one, offline, into var/models/coqui-joe
 	@$(BIN)/python -m synth.training.coqui_voice --out var/models/coqui-joe
+
+test-outside: setup-dev ## check the published log with Go's checksum-database code and nginx (Debian packages; root installs them)
+	@for package in golang-go golang-golang-x-mod-dev nginx-light; do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get install -y --no-install-recommends $$missing; \
+	  else echo "these Debian packages are needed; install them first: apt-get install$$missing"; exit 1; fi; fi
+	@ASSAY_TEST_OUTSIDE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/outside
 
 check: lint test ## everything that must be clean before a change lands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gateway.cli.log.audit import audit
 from gateway.cli.log.checkpoint import checkpoint
 from gateway.cli.log.prove import prove
 from gateway.cli.log.publish import publish
@@ -18,5 +19,5 @@ def log() -> None:
     """Read the audit log, and prove what is in it."""
 
 
-for command in (tail, show, prove, verify, checkpoint, publish, witness):
+for command in (tail, show, prove, verify, checkpoint, publish, audit, witness):
     log.add_command(command)

@@ -17,16 +17,16 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "merkle"
 NOT_HASHES = b"don't care 2"  # one published case calls 12 bytes a root; we refuse what is no SHA-256 hash
 SIZES = (*range(1, 71), 255, 256, 257, 300)
 
-# Certificate Transparency's eight leaves, and the root after each of them (first 8 bytes where the source gives those).
+# Certificate Transparency's eight leaves, and the root after each of them.
 CT_LEAVES = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
 CT_ROOTS = (
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696c",
-    "aeb6bcfe274b70a1",
-    "d37ee418976dd957",
-    "4e3bbb1f7b478dcf",
-    "76e67dadbcdf1e10",
-    "ddb89be403809e32",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 )
 
@@ -84,7 +84,7 @@ def test_empty_log_has_the_empty_root() -> None:
 @pytest.mark.parametrize("size", range(1, 9))
 def test_roots_of_the_certificate_transparency_leaves(size: int) -> None:
     frontier = grown([leaf_hash(bytes.fromhex(leaf)) for leaf in CT_LEAVES[:size]])
-    assert frontier.root().hex().startswith(CT_ROOTS[size - 1])
+    assert frontier.root().hex() == CT_ROOTS[size - 1]
 
 
 @pytest.mark.parametrize("case", vectors("inclusion"), ids=lambda case: case["name"])

@@ -156,6 +156,30 @@ def test_log_is_published_by_hand_and_gone_over_again(home: Path) -> None:
     assert "entries/000.p/2" in result.output
 
 
+def test_outsider_audits_a_folder_and_remembers_it(home: Path, tmp_path: Path) -> None:
+    run("keygen")
+    log_two_events(seal=True)
+    run("log", "publish")
+    folder, state = str(load_settings().log_folder), tmp_path / "state"
+    vkey = (home / "keys" / "log.vkey").read_text().strip()
+    (home / "keys" / "log.vkey").unlink()
+    first = run("log", "audit", folder, "--vkey", vkey, "--state", str(state))
+    assert (first.exit_code, "2 entries in 3 files, as signed" in first.stdout) == (Exit.DONE, True)
+    log_two_events(seal=True)
+    run("log", "publish")
+    again = json.loads(run("log", "audit", folder, "--vkey", vkey, "--state", str(state), "--json").stdout)
+    assert (again["sound"], again["size"], again["previous_size"]) == (True, 4, 2)
+    kept = state.read_text()
+    bundle = load_settings().log_folder / "tile/entries/000.p/4"
+    bundle.write_bytes(bundle.read_bytes().replace(b"system", b"sYstem", 1))
+    result = run("log", "audit", folder, "--vkey", vkey, "--state", str(state))
+    assert result.exit_code == Exit.ALTERED
+    assert "diverges at tile/0/000.p/4 (entry 0)" in result.output
+    assert state.read_text() == kept
+    other = "other.example+9a2bf6a5+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+    assert run("log", "audit", folder, "--vkey", other).exit_code == Exit.FAILED
+
+
 def test_fsck_says_sound_and_notices_a_rolled_back_database(home: Path) -> None:
     run("keygen")
     log_two_events(seal=True)

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-coqui coqui-voice test-outside check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-browser test-coqui coqui-voice test-outside check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -65,6 +65,11 @@ demo: setup ## run the whole gate on the example scripts, and check what came ou
 
 test: setup-dev ## run the default tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-browser: setup-dev ## the pages in a real browser (Debian's chromium), with axe-core
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "install a browser first: apt-get install chromium"; exit 1; }
+	@$(PIP) --editable '.[browser]'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, which are skipped without it
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/integration/test_coqui_voice.py tests/unit/synth/test_coqui_engine.py

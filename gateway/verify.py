@@ -30,11 +30,12 @@ from gateway.releases import PublicEpisode, episode_of_clip, find_published, man
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.hardening import PUBLIC_BOUND
-from gateway.verification.inclusion import prove_release
+from gateway.verification.inclusion import milestones, prove_release
 from gateway.verification.listening import Listener
 from gateway.verification.opening import Opener
 from gateway.verification.report import Agreement, Evidence, Outcome, Report, conclude
 from gateway.verification.tally import REFUSED
+from gateway.verification.waveform import outline
 from gateway.verification.words import describe_credentials, describe_differences, describe_episode, describe_release
 from synth.containers import sniff
 from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsState
@@ -130,6 +131,9 @@ class Verifier:
             differences=describe_differences(
                 conclusion, episode, case.container, case.sound, case.credentials, exact=case.exact is not None
             ),
+            timeline=case.timeline,
+            waveform=case.waveform,
+            seconds=round(case.sound.duration, 1) if case.sound is not None else None,
         )
 
     def close(self) -> None:
@@ -143,6 +147,7 @@ class Verifier:
             words = f"The sound cannot be decoded: {refusal}."
             case.add(1, *add, Outcome.FAIL, words, media_type=case.container.media_type)
             return AudioError(refusal)
+        case.waveform = outline(case.sound.samples)
         seconds, damaged = round(case.sound.duration, 1), case.sound.damaged_packets
         outcome, words = Outcome.PASS, f"This is {case.container.media_type} of {seconds:g} seconds."
         if damaged:
@@ -238,6 +243,7 @@ class Verifier:
         try:
             with self._database.read() as session:
                 sha256 = case.sha256 if case.exact is not None else None
+                case.timeline = milestones(self._log.events_for(session, episode.id))
                 proven = prove_release(session, self._log, episode.id, sha256=sha256, state=episode.state)
         except (AuditError, ReleaseRefusedError) as error:
             case.add(6, *add, Outcome.FAIL, f"The log does not prove this episode's release: {error}.")

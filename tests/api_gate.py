@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from gateway.api.backend import Backend
+from gateway.api.examinations import Examinations
 from gateway.api.mount import mount
 from gateway.api.places import Places
 from gateway.api.readiness import Probe, database_probe, log_probe, marks_probe
@@ -27,6 +28,7 @@ from gateway.app import build_console
 from gateway.auth import Authenticator, Role, create_key
 from gateway.console.mount import mount_console
 from gateway.erasure import Eraser
+from gateway.pages.views import Pages
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
 from gateway.verification.opening import DirectOpener
@@ -144,10 +146,12 @@ def build_gate(
         authenticator=Authenticator(database=tools.database, clock=tools.clock),
         reviews=desk,
         verifier=verifier,
+        pages=Pages(organisation="Harbour Radio", public_url=PUBLIC_URL, most_bytes=tools.settings.max_upload_bytes),
         eraser=Eraser(database=tools.database, log=tools.log, blobs=tools.blobs, clock=tools.clock),
         probes=the_probes(chain),
         throttle=Throttle(burst=1_000, interval=0.001, clock=time.monotonic),
         places=Places(4),
+        examinations=Examinations(verifier.verify, workers=2, clock=time.monotonic),
         screening_places=Places(4),
     )
     return Gate(chain, backend, build_app(backend), make_keys(chain))

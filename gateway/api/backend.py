@@ -9,11 +9,13 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from gateway.api.examinations import Examinations
 from gateway.api.places import Places
 from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
 from gateway.auth import Authenticator
 from gateway.erasure import Eraser
+from gateway.pages.views import Pages
 from gateway.review import ReviewDesk
 from gateway.toolchain import Toolchain
 from gateway.verify import Verifier
@@ -29,9 +31,11 @@ class Backend:
     reviews: ReviewDesk
     verifier: Verifier
     eraser: Eraser
+    pages: Pages  # the public ones
     probes: Sequence[Probe]
     throttle: Throttle  # how often one client may ask for a verification
-    places: Places  # how many verifications run at once
+    places: Places  # how many uploads are read at once
+    examinations: Examinations  # verifications under way
     screening_places: Places  # how many screenings without a submission run at once
 
 

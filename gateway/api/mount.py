@@ -14,6 +14,7 @@ from gateway.api import (
     health,
     logbook,
     moderations,
+    pages,
     perspective,
     problems,
     reviews,
@@ -39,6 +40,7 @@ ROUTERS = (
     perspective.router,
     logbook.router,
     channel.router,
+    pages.router,
     health.router,
 )
 BODIES = (ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited

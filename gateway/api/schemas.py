@@ -344,6 +344,22 @@ class PassageOut(SimilarOut):
     placement: str = Field(examples=["genuine", "transplanted", "inconclusive"])
 
 
+class MilestoneOut(Model):
+    """One step of an episode, as the log tells it."""
+
+    entry: int
+    event: str = Field(examples=["episode.released"])
+    at: datetime
+
+
+class PendingOut(Model):
+    """A verification that is still under way."""
+
+    id: str
+    status: str = Field(examples=["running"])
+    links: dict[str, str]
+
+
 class ReportOut(Model):
     """What verification found."""
 
@@ -357,6 +373,9 @@ class ReportOut(Model):
     passages: list[PassageOut] = Field(description="Which seconds of the file carry whose mark.")
     similar: list[SimilarOut] = Field(description="Released episodes that the sound is like, when nothing names one.")
     differences: list[str]
+    timeline: list[MilestoneOut] = Field(description="The named episode's way to release and after, from the log.")
+    waveform: list[int] = Field(description="Outline of the sound, 0 to 100, in equal steps.")
+    seconds: float | None = Field(description="Length of the sound; null if it cannot be decoded.")
     checks: list[CheckOut]
 
 

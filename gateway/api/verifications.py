@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
+from starlette.responses import Response
 
-from gateway.api.backend import BackendDep
+from gateway.api.backend import Backend, BackendDep
 from gateway.api.bodies import media_type_of, read_body, read_upload
+from gateway.api.examinations import Examination
 from gateway.api.problems import problem_responses
-from gateway.api.schemas import ReportOut
+from gateway.api.schemas import PendingOut, ReportOut
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 
 router = APIRouter(tags=["verification"])
@@ -33,8 +34,20 @@ _REQUEST_BODY = {
 }
 
 
-async def uploaded(request: Request, backend: BackendDep) -> AsyncIterator[bytes]:
-    """Yield the uploaded file while holding a place; refuses by rate, type and size before the body is read."""
+VerificationId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$", description="Id of the verification.")]
+WAIT_SECONDS = 30.0  # that the answer waits for the result unless asked otherwise: long enough for most episodes
+MOST_WAIT_SECONDS = 120.0  # shorter than proxies keep a silent connection
+LOOK_AGAIN_SECONDS = 2
+Wait = Annotated[
+    float, Query(ge=0, le=MOST_WAIT_SECONDS, description="Seconds to wait for the result before answering 202.")
+]
+_PENDING: dict[int | str, dict[str, Any]] = {
+    202: {"model": PendingOut, "description": "Still being examined; `Location` will have the result."}
+}
+
+
+async def receive_upload(request: Request, backend: Backend) -> bytes:
+    """Return the uploaded file; refuses by rate, type and size before the body is read, and holds a place meanwhile."""
     backend.throttle.admit(request.client.host if request.client else "")
     media_type = media_type_of(request)
     if media_type != MULTIPART and not media_type.startswith("audio/") and media_type not in RAW_TYPES:
@@ -42,20 +55,48 @@ async def uploaded(request: Request, backend: BackendDep) -> AsyncIterator[bytes
     async with backend.places.taken():
         read = read_upload if media_type == MULTIPART else read_body
         data = await read(request, limit=backend.toolchain.settings.max_upload_bytes)
-        if not data:
-            raise InvalidRequestError("the file is empty; send the audio file itself")
-        yield data
+    if not data:
+        raise InvalidRequestError("the file is empty; send the audio file itself")
+    return data
+
+
+async def begun(request: Request, backend: BackendDep) -> Examination:
+    """Return the examination of the uploaded file; nothing else holds on to its bytes."""
+    return backend.examinations.begin(await receive_upload(request, backend))
 
 
 @router.post(
     "/v1/verifications",
-    responses=problem_responses(400, 408, 413, 415, 422, 429, 503),
+    response_model=ReportOut,
+    responses={**_PENDING, **problem_responses(400, 408, 413, 415, 422, 429, 503)},
     openapi_extra={"requestBody": _REQUEST_BODY},
 )
-def verify(data: Annotated[bytes, Depends(uploaded)], backend: BackendDep) -> ReportOut:
+def verify(examination: Annotated[Examination, Depends(begun)], wait: Wait = WAIT_SECONDS) -> Response:
     """Examine an audio file and say, check by check, what is known about it.
 
     The file is read into memory, examined and forgotten; its type is decided by its bytes, not by what the request
-    declares. "Nothing found" never means that a person made it.
+    declares. A file that takes longer than `wait` is answered with 202, and its result is at `Location` for a
+    quarter of an hour. "Nothing found" never means that a person made it.
     """
-    return ReportOut.model_validate(backend.verifier.verify(data).to_dict())
+    return _answer(examination, wait)
+
+
+@router.get(
+    "/v1/verifications/{verification_id}",
+    response_model=ReportOut,
+    responses={**_PENDING, **problem_responses(404, 422, 429, 503)},
+)
+def get_verification(verification_id: VerificationId, backend: BackendDep, wait: Wait = 0.0) -> Response:
+    """Return the result of a verification that was begun a short while ago."""
+    return _answer(backend.examinations.find(verification_id), wait)
+
+
+def _answer(examination: Examination, wait: float) -> Response:
+    report = examination.wait(wait)
+    address = f"/v1/verifications/{examination.id}"
+    if report is None:
+        pending = PendingOut(id=examination.id, status="running", links={"self": address})
+        headers = {"Location": address, "Retry-After": str(LOOK_AGAIN_SECONDS)}
+        return Response(pending.model_dump_json(), 202, headers, "application/json")
+    found = ReportOut.model_validate(report.to_dict())
+    return Response(found.model_dump_json(), 200, {"Content-Location": address}, "application/json")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 VERIFY_BURST = 20  # files that one client may have checked at once ...
 VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
-VERIFY_PLACES = 2  # verifications at a time; each holds an upload and its decoded sound in memory
+UPLOAD_PLACES = 8  # uploads that are read at a time; each is held in memory
+VERIFY_WORKERS = 2  # verifications at a time; each holds its decoded sound in memory
 SCREENING_PLACES = 8  # they share the models one after another; more would only wait while holding threads
 
 
@@ -55,6 +56,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         try:
             yield
         finally:
+            backend.examinations.close()
             tally.tell()
             engine.stop()
             backend.verifier.close()
@@ -100,10 +102,12 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
 
     from gateway.api import readiness
     from gateway.api.backend import Backend
+    from gateway.api.examinations import Examinations
     from gateway.api.places import Places
     from gateway.api.throttle import Throttle
     from gateway.auth import Authenticator
     from gateway.erasure import Eraser
+    from gateway.pages.views import Pages
     from gateway.review import ReviewDesk
 
     settings, database, log = toolchain.settings, toolchain.database, toolchain.log
@@ -114,6 +118,9 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
         files.watermark_keys()
         files.private("claim-signer.key")
 
+    verifier = build_verifier(
+        settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count
+    )
     return Backend(
         toolchain=toolchain,
         enqueue=engine.enqueue,
@@ -125,8 +132,11 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
             lease=timedelta(seconds=settings.review_lease_seconds),
             enqueue=engine.enqueue,
         ),
-        verifier=build_verifier(
-            settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count
+        verifier=verifier,
+        pages=Pages(
+            organisation=settings.organisation,
+            public_url=settings.public_url,
+            most_bytes=settings.max_upload_bytes,
         ),
         eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now),
         probes=(
@@ -137,6 +147,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
             readiness.marks_probe(toolchain.marks, settings.marks),
         ),
         throttle=Throttle(burst=VERIFY_BURST, interval=VERIFY_INTERVAL_SECONDS, clock=time.monotonic),
-        places=Places(VERIFY_PLACES),
+        places=Places(UPLOAD_PLACES),
+        examinations=Examinations(verifier.verify, workers=VERIFY_WORKERS, clock=time.monotonic),
         screening_places=Places(SCREENING_PLACES),
     )

@@ -10,7 +10,7 @@ from gateway.verification.marks import MarkFindings
 from gateway.verification.opening import Opened
 from gateway.verification.passages import ReportedPassage
 from gateway.verification.recall import Similar
-from gateway.verification.report import Agreement, Check, Outcome
+from gateway.verification.report import Agreement, Check, Milestone, Outcome
 from synth.audio import Samples
 from synth.containers import Container
 from synth.credentials import CredentialsReport
@@ -38,6 +38,8 @@ class Case:
     agreement: dict[str, Agreement] = field(default_factory=dict)
     identified: str | None = None
     logged: bool = False
+    timeline: tuple[Milestone, ...] = ()
+    waveform: tuple[int, ...] = ()
 
     @property
     def sound(self) -> Decoded | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 
 from sqlmodel import Session
 
 from audit.errors import ProofError
 from audit.event import Event, EventKind, Fact, parse_event
-from audit.log import Log
+from audit.log import Log, LoggedEvent
 from audit.receipt import Receipt, verify_receipt
 from gateway.publish import Purpose, gather
 from gateway.submissions import State
+from gateway.verification.report import Milestone
 
 EXPECTED = {
     Purpose.CLIP: EventKind.CLIP_PRODUCED,
@@ -36,6 +38,29 @@ class Inclusion:
     kind: EventKind
     index: int
     checkpoint_size: int
+
+
+TOLD = frozenset(
+    {
+        EventKind.SUBMISSION_RECEIVED,
+        EventKind.SCREENING_DECIDED,
+        EventKind.CLIP_PRODUCED,
+        EventKind.SPEECH_HEARD,
+        EventKind.CLIP_LOGGED,
+        EventKind.APPROVAL_GRANTED,
+        EventKind.RELEASE_INTENDED,
+        *LAST_WORD,
+    }
+)
+
+
+def milestones(events: Sequence[LoggedEvent]) -> tuple[Milestone, ...]:
+    """Return an episode's way to release and after, for the public: which step, when, and where the log says so."""
+    return tuple(
+        Milestone(one.index, one.event.kind.value, one.event.at.astimezone(UTC).isoformat(timespec="seconds"))
+        for one in events
+        if one.event.kind in TOLD
+    )
 
 
 def prove_release(session: Session, log: Log, episode_id: str, *, sha256: str | None, state: State) -> list[Inclusion]:

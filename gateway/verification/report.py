@@ -210,6 +210,19 @@ class NamedEpisode:
 
 
 @dataclass(frozen=True, slots=True)
+class Milestone:
+    """One step of the named episode on its way to release and after, as the log tells it."""
+
+    entry: int
+    event: str
+    at: str  # ISO 8601, UTC
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Return the JSON form."""
+        return {"entry": self.entry, "event": self.event, "at": self.at}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All checks in order, and what they add up to."""
 
@@ -222,6 +235,9 @@ class Report:
     passages: tuple[ReportedPassage, ...] = ()  # which seconds of the file carry whose mark
     similar: tuple[Similar, ...] = ()  # episodes that the sound is like, when nothing names one
     differences: tuple[str, ...] = ()  # between the file and the released one, in plain words
+    timeline: tuple[Milestone, ...] = ()  # of the named episode, oldest first
+    waveform: tuple[int, ...] = ()  # outline of the file's sound, 0 to 100
+    seconds: float | None = None  # length of the sound, None if it cannot be decoded
 
     @property
     def complete(self) -> bool:
@@ -251,5 +267,8 @@ class Report:
             "passages": [passage.to_dict() for passage in self.passages],
             "similar": [one.to_dict() for one in self.similar],
             "differences": list(self.differences),
+            "timeline": [milestone.to_dict() for milestone in self.timeline],
+            "waveform": list(self.waveform),
+            "seconds": self.seconds,
             "checks": [check.to_dict() for check in self.checks],
         }

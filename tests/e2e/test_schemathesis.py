@@ -20,7 +20,7 @@ OPERATIONS = sorted(
     (route.path_format, method)
     for router in ROUTERS
     for route in router.routes
-    if isinstance(route, APIRoute)
+    if isinstance(route, APIRoute) and route.include_in_schema
     for method in route.methods or ()
 )
 

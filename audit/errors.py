@@ -21,6 +21,10 @@ class LogDivergedError(AuditError):
     """The stored log is not the log that was signed; nothing may be signed or released."""
 
 
+class ExportError(AuditError):
+    """An export cannot be made, or does not verify."""
+
+
 class LogKeyError(AuditError):
     """The log's signing key is missing or cannot be used."""
 

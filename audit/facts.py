@@ -56,12 +56,18 @@ def _is_integer(value: Fact) -> bool:
 
 
 def _is_number(value: Fact) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A larger number would be written without exponent and point, and be refused as an integer when it is read.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) <= LARGEST_INTEGER
+    )
 
 
 LABEL = Kind(f"a printable label of 1 to {MAX_LABEL_CHARACTERS} characters", _is_label)
 COUNT = Kind("an integer from 0 to 2**53 - 1", _is_integer)
-NUMBER = Kind("a finite number", _is_number)
+NUMBER = Kind("a number from -(2**53 - 1) to 2**53 - 1", _is_number)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 SLUG = _matching("a slug in lower case", r"[a-z0-9][a-z0-9_.-]{0,63}")
 SHA256 = _matching("SHA-256 as 64 hexadecimal digits", r"[0-9a-f]{64}")

@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.log.audit import audit
 from gateway.cli.log.checkpoint import checkpoint
+from gateway.cli.log.export import export, verify_export
 from gateway.cli.log.prove import prove
 from gateway.cli.log.publish import publish
 from gateway.cli.log.show import show
@@ -19,5 +20,5 @@ def log() -> None:
     """Read the audit log, and prove what is in it."""
 
 
-for command in (tail, show, prove, verify, checkpoint, publish, audit, witness):
+for command in (tail, show, prove, verify, export, verify_export, checkpoint, publish, audit, witness):
     log.add_command(command)

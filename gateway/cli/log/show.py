@@ -1,4 +1,4 @@
-"""`assay log show`: every event of one subject."""
+"""`assay log show`: one entry, or every event of one subject."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from gateway.cli.terminal import print_json
 
 
 @click.command()
-@click.argument("episode_id")
-def show(episode_id: str) -> None:
-    """Print every event of EPISODE_ID as JSON."""
+@click.argument("subject", metavar="INDEX|EPISODE_ID")
+def show(subject: str) -> None:
+    """Print the entry with this index, or every event of an episode (or key, or other subject), as JSON."""
     import json
 
+    from sqlalchemy import select
+
+    from audit.store import ENTRIES
     from gateway.app import build_log, migrated_database
     from gateway.errors import NotFoundError
     from gateway.settings import load_settings
 
     settings = load_settings()
     with migrated_database(settings) as database, database.read() as session:
-        events = build_log(settings).events_for(session, episode_id)
-    if not events:
-        raise NotFoundError(f"the log has no event of '{episode_id}'")
-    print_json([{"index": event.index, "event": json.loads(event.leaf)} for event in events])
+        if subject.isascii() and subject.isdecimal():
+            leaf = session.execute(select(ENTRIES.c.leaf).where(ENTRIES.c.idx == int(subject))).scalar_one_or_none()
+            found = [] if leaf is None else [(int(subject), leaf)]
+        else:
+            found = [(one.index, one.leaf) for one in build_log(settings).events_for(session, subject)]
+    if not found:
+        raise NotFoundError(f"the log has no event of '{subject}'")
+    print_json([{"index": index, "event": json.loads(leaf)} for index, leaf in found])

@@ -184,7 +184,7 @@ def test_a_new_worker_takes_up_what_an_ended_one_left_and_nothing_else(tmp_path:
     assert shadow.unfinished(chain.database, screeners=[other]) == []
 
     started: list[object] = []
-    engine = SimpleNamespace(start=lambda work, chores: started.append(work), enqueue=started.append)
+    engine = SimpleNamespace(start=lambda work, **options: started.append(work), enqueue=started.append)
     start_worker(engine, chain.tools)  # type: ignore[arg-type]  # as much of an engine as is used
     assert started[1:] == [released]
     shadow.run(released, toolchain=replace(chain.tools, shadows=[Sabotaged(Policy.load(pack))]))

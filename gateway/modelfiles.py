@@ -1,7 +1,9 @@
 """Official model files: where they are, what they must hash to, and fetching them safely.
 
 Nothing is fetched by itself: `assay models pull` is the only code that opens a connection to a model host. A file is
-kept only if its SHA-256 is the pinned one, so a changed or replaced file is refused whatever the host says.
+kept only if its SHA-256 is the pinned one, so a changed or replaced file is refused whatever the host says. Where
+no digest is known, there is no pin: nothing uses such files before the operator pins what was fetched,
+in the file of voices. Licences that are not open have to be accepted first.
 """
 
 from __future__ import annotations
@@ -30,7 +32,11 @@ class RemoteFile:
 
     url: str
     name: str
-    sha256: str
+    sha256: str  # empty where no pin is known
+
+    def is_at(self, path: Path) -> bool:
+        """True if the file is there, and is the pinned one where there is a pin."""
+        return path.exists() and (not self.sha256 or sha256_of(path) == self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,19 @@ class RemoteModel:
     purpose: str
     licence: str
     files: tuple[RemoteFile, ...]
+    terms: str = ""  # address of a licence that is not open: it must be accepted before the model is fetched
+
+    @property
+    def pinned(self) -> bool:
+        """True if every file has a pin."""
+        return all(file.sha256 for file in self.files)
 
 
 # The pins are those that independent public projects use for the same files (and Detoxify's begins its file's name); we
 # had no network to compute them ourselves. A wrong pin fails closed: the file is refused.
 _AUDIOSEAL = "https://huggingface.co/facebook/audioseal/resolve/3c19eba53390776cf2cc9ed5f6c9ac67ce72ecba"
+
+_XTTS = "https://huggingface.co/coqui/XTTS-v2/resolve/v2.0.3"
 
 CATALOGUE: tuple[RemoteModel, ...] = (
     RemoteModel(
@@ -77,6 +91,16 @@ CATALOGUE: tuple[RemoteModel, ...] = (
             ),
         ),
     ),
+    RemoteModel(
+        name="xtts-v2",
+        purpose="Coqui XTTS v2: 17 languages, speaks like a recording; NOT for commercial use",
+        licence="CPML",
+        files=tuple(
+            RemoteFile(f"{_XTTS}/{name}", name, "")
+            for name in ("config.json", "model.pth", "speakers_xtts.pth", "vocab.json")
+        ),
+        terms=f"{_XTTS}/LICENSE.txt",
+    ),
 )
 
 Progress = Callable[[str, int, int | None], None]
@@ -92,6 +116,15 @@ def find_model(name: str, catalogue: Sequence[RemoteModel] = CATALOGUE) -> Remot
     raise InvalidRequestError(f"there is no model '{name}' to pull; choose one of: {known}")
 
 
+def check_terms(model: RemoteModel, accepted_licences: Sequence[str]) -> None:
+    """Raise `InvalidRequestError` unless the model's licence is open, or is among the accepted ones."""
+    if model.terms and model.licence not in accepted_licences:
+        raise InvalidRequestError(
+            f"{model.name} is under the licence {model.licence} ({model.terms}), which is not open; read it, and if it "
+            f"allows your use, add {model.licence} to ASSAY_ACCEPTED_LICENCES"
+        )
+
+
 def pull(model: RemoteModel, folder: Path, *, progress: Progress) -> list[Path]:
     """Fetch every file of `model` that is not yet in `folder/<name>`, and return the paths of all.
 
@@ -102,7 +135,7 @@ def pull(model: RemoteModel, folder: Path, *, progress: Progress) -> list[Path]:
     paths = []
     for file in model.files:
         path = target / file.name
-        if not (path.exists() and sha256_of(path) == file.sha256):
+        if not file.is_at(path):
             _fetch(file, path, progress)
         paths.append(path)
     return paths
@@ -142,7 +175,7 @@ def _fetch(file: RemoteFile, path: Path, progress: Progress) -> None:
                 progress(file.name, size, total)
             opened.flush()
             os.fsync(opened.fileno())
-        if digest.hexdigest() != file.sha256:
+        if file.sha256 and digest.hexdigest() != file.sha256:
             raise ModelUnavailableError(
                 f"{file.url} hashes to {digest.hexdigest()}, not to the pinned {file.sha256}; nothing was kept: "
                 "the file was replaced, or the connection is not to whom it seems"
@@ -151,7 +184,7 @@ def _fetch(file: RemoteFile, path: Path, progress: Progress) -> None:
     except httpx.HTTPError as error:
         raise ModelUnavailableError(
             f"{file.url} cannot be fetched ({type(error).__name__}: {error}); check the network, or put the file with "
-            f"SHA-256 {file.sha256} at {path} yourself"
+            f"SHA-256 {file.sha256 or 'as its author published it'} at {path} yourself"
         ) from error
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error

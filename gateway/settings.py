@@ -18,6 +18,9 @@ TEST_PREFIX = "ASSAY_TEST_"  # read by the test suite, never by the service
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
 
 
+Purpose = Literal["editorial", "audiobook", "commercial", "advertising", "political", "research"]  # synth.voice.Purpose
+
+
 class Environment(StrEnum):
     """Where this process runs; production refuses development conveniences."""
 
@@ -102,6 +105,31 @@ class Settings(BaseSettings):
     )
     witness_timeout_seconds: float = Field(
         5.0, gt=0, le=60, description="How long one witness's answer may take, in seconds."
+    )
+    voices: Path | None = Field(None, description="File (TOML) that adds voices to the embedded ones.")
+    purposes: tuple[Purpose, ...] = Field(
+        ("editorial",),
+        min_length=1,
+        description="What episodes here are for; every voice must be allowed for all of it.",
+    )
+    territories: tuple[str, ...] = Field(
+        ("worldwide",),
+        min_length=1,
+        description="Where episodes are heard: country codes, or `worldwide`; for consents.",
+    )
+    accepted_licences: tuple[str, ...] = Field(
+        (), description="Licences of voices that are not open, which the operator has read and accepts."
+    )
+    speech_url: str = Field("", description="OpenAI-compatible base URL for voices of the engine `openai_speech`.")
+    speech_model: str = Field("", max_length=200, description="Name of the speech model at that endpoint.")
+    speech_api_key: SecretStr = Field(SecretStr(""), description="Bearer token for the speech endpoint.")
+    speech_answer: Literal["wav", "pcm"] = Field("wav", description="What to ask of it: `wav`, or `pcm` at 24 kHz.")
+    speech_timeout_seconds: float = Field(
+        120.0, gt=0, le=3600, description="How long an engine may take for a sentence or part of one, in seconds."
+    )
+    speech_concurrency: int = Field(2, ge=1, le=64, description="Requests to the speech endpoint at a time.")
+    speech_allow_plain_http: bool = Field(
+        False, description="Let scripts and key go to the speech endpoint unencrypted, beyond this machine."
     )
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 

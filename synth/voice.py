@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from synth.audio import Samples
@@ -48,11 +49,36 @@ class Voice(Protocol):
         """Return float32 samples of shape (T,), T > 0, at `sample_rate`."""
 
 
+class Purpose(StrEnum):
+    """What an episode is for; licences and consents allow some of these."""
+
+    EDITORIAL = "editorial"  # news, talk, education
+    AUDIOBOOK = "audiobook"  # books and stories
+    COMMERCIAL = "commercial"  # anything that is sold or earns money
+    ADVERTISING = "advertising"  # for a product, a service or a cause
+    POLITICAL = "political"  # for or against a party, a candidate or a vote
+    RESEARCH = "research"  # heard by researchers, not by the public
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceCard:
+    """What the catalogue says about a voice, beside what its engine says."""
+
+    id: str
+    name: str  # for people
+    language: str  # BCP 47 primary tag
+    engine: str  # "hibari", "coqui" or "openai_speech"
+    licence: str  # of the model and its data, SPDX id where there is one
+    purposes: frozenset[Purpose]  # that the licence allows
+    real_person: bool  # listeners could take it for a person who exists: then consent is needed
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceCatalogue:
-    """The voices that this installation allows, by id."""
+    """The voices that this installation allows, by id, and their cards."""
 
     voices: Mapping[str, Voice]
+    cards: Mapping[str, VoiceCard] = field(default_factory=dict)
 
     def get(self, voice_id: str) -> Voice:
         """Return the voice, or raise `VoiceError` naming the ones that are allowed."""

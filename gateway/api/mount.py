@@ -21,6 +21,7 @@ from gateway.api import (
     screenings,
     submissions,
     verifications,
+    voices,
     withdrawals,
 )
 from gateway.api.backend import Backend
@@ -35,6 +36,7 @@ ROUTERS = (
     episodes.router,
     withdrawals.router,
     verifications.router,
+    voices.router,
     screenings.router,
     moderations.router,
     perspective.router,

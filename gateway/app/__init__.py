@@ -29,6 +29,7 @@ from gateway.app.parts import (
 )
 from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
 from gateway.app.screening import assemble_screeners, build_claim_encoder, build_screener, build_screeners
+from gateway.app.voices import build_voices
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, build_console, create_app
 
@@ -50,6 +51,7 @@ __all__ = [
     "build_signer",
     "build_toolchain",
     "build_verifier",
+    "build_voices",
     "convert_audioseal",
     "create_app",
     "inspect_models",

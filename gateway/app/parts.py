@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gateway.app.chores import worker_chores
 from gateway.app.screening import build_screener, build_screeners, build_spoken_check
+from gateway.app.voices import build_voices
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 
@@ -182,11 +183,10 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
     """Load every model in use and say, per model, its version or the problem; never raises for a missing one."""
     from gateway.errors import GatewayError
     from policies.errors import PolicyError
-    from synth.adapters.hibari import hibari_catalogue
     from synth.errors import SynthError
 
     def voices() -> list[tuple[str, str]]:
-        return [(f"voice {name}", voice.version) for name, voice in sorted(hibari_catalogue().voices.items())]
+        return [(f"voice {name}", voice.version) for name, voice in sorted(build_voices(settings).voices.items())]
 
     def marks() -> list[tuple[str, str]]:
         return [(f"watermark {mark.name}", mark.version) for mark in build_marks(settings)]
@@ -209,7 +209,6 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
     from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
-    from synth.adapters.hibari import hibari_catalogue
     from synth.produce import Imprint, Producer
 
     log = build_log(settings)
@@ -217,7 +216,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
     with migrated_database(settings) as database, database.read() as session:
         log_files.check(session)
     marks = build_marks(settings)
-    voices = hibari_catalogue()
+    voices = build_voices(settings)
     producer = Producer(
         catalogue=voices,
         marks=marks,

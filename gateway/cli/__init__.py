@@ -22,6 +22,7 @@ from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
+from gateway.cli.voices import voices
 from gateway.cli.withdraw import withdraw
 from gateway.cli.work import work
 
@@ -57,6 +58,7 @@ for command in (
     apikey,
     account,
     models,
+    voices,
     policy,
     log,
     fsck,

@@ -18,15 +18,14 @@ def models() -> None:
 def list_(context: click.Context, as_json: bool) -> None:
     """Check every model in use against its pinned digest, and list the official ones. Exit code 1 if one is wrong."""
     from gateway.app import inspect_models
-    from gateway.modelfiles import CATALOGUE, sha256_of
+    from gateway.modelfiles import CATALOGUE
     from gateway.settings import load_settings
 
     settings = load_settings()
     used = inspect_models(settings)
     official = []
     for model in CATALOGUE:
-        paths = [(settings.home / "models" / model.name / file.name, file.sha256) for file in model.files]
-        here = all(path.exists() and sha256_of(path) == sha256 for path, sha256 in paths)
+        here = all(file.is_at(settings.home / "models" / model.name / file.name) for file in model.files)
         official.append({"name": model.name, "purpose": model.purpose, "licence": model.licence, "pulled": here})
     failed = any(row["problem"] for row in used)
     if as_json:
@@ -49,16 +48,20 @@ def list_(context: click.Context, as_json: bool) -> None:
 @models.command()
 @click.argument("name")
 def pull(name: str) -> None:
-    """Fetch the official model NAME, check it against its pinned SHA-256, and make it ready for use."""
+    """Fetch the official model NAME, check it against its pinned SHA-256, and make it ready for use.
+
+    A licence that is not open must be named in ASSAY_ACCEPTED_LICENCES first.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from gateway.modelfiles import find_model
+    from gateway.modelfiles import check_terms, find_model
     from gateway.modelfiles import pull as pull_model
     from gateway.settings import load_settings
 
     settings = load_settings()
     model = find_model(name)
-    click.echo(f"{model.name}: {model.purpose}; licence {model.licence}", err=True)
+    click.echo(f"{model.name}: {model.purpose}; licence {model.licence} {model.terms}".rstrip(), err=True)
+    check_terms(model, settings.accepted_licences)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True)) as shown:
         tasks = {file.name: shown.add_task(file.name, total=None) for file in model.files}
@@ -74,3 +77,7 @@ def pull(name: str) -> None:
 
         folder = convert_audioseal(*paths)
         click.echo(f"To use it, set ASSAY_AUDIOSEAL_WEIGHTS={folder}", err=True)
+    if not model.pinned:
+        folder = paths[0].parent
+        click.echo("No digest of these files is known here. Compare them with their author's, then pin them:", err=True)
+        click.echo(f"  assay voices pin {folder} --id ID --licence {model.licence}", err=True)

@@ -70,7 +70,7 @@ class CoquiEngine:
         if command is worker_command:
             _check_installed()
         self._check_files()
-        self.kind, self.sample_rate = self._read_configuration()
+        self.kind, self.sample_rate, self.phonemizer = self._read_configuration()
 
     @property
     def digest(self) -> str:
@@ -193,7 +193,8 @@ class CoquiEngine:
             if digest != pinned:
                 raise VoiceError(f"{self._folder / name} has SHA-256 {digest}, not the pinned {pinned}")
 
-    def _read_configuration(self) -> tuple[str, int]:
+    def _read_configuration(self) -> tuple[str, int, str | None]:
+        """Return the kind of the model, its rate in Hz and the phonemizer that it names."""
         if not any(name in self._files for name in CHECKPOINTS) or "config.json" not in self._files:
             raise VoiceError(f"{self._folder} needs config.json and {' or '.join(CHECKPOINTS)}, both pinned")
         try:
@@ -207,7 +208,7 @@ class CoquiEngine:
             raise VoiceError(
                 f"{self._folder} holds a model of the kind '{kind}'; only {' and '.join(KINDS)} are spoken"
             )
-        return kind, rate
+        return kind, rate, document.get("phonemizer")
 
 
 class CoquiVoice:

@@ -20,7 +20,7 @@ from synth.adapters.hibari_derivation import DERIVATION, derive
 from synth.audio import Samples
 from synth.errors import VoiceError
 from synth.sentences import split_words
-from synth.voice import Unspeakable, Voice, VoiceCatalogue
+from synth.voice import Purpose, Unspeakable, Voice, VoiceCard, VoiceCatalogue
 
 ENGINE_VERSION = "0.2.1"
 WEIGHTS_SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"  # the bundled voice "heart"
@@ -158,4 +158,16 @@ def hibari_catalogue(engine: HibariEngine | None = None) -> VoiceCatalogue:
         HibariVoice(id="hibari-alder", engine=shared, pitch=0.85, formant=0.95),
         HibariVoice(id="hibari-wren", engine=shared, pitch=1.20, formant=1.08),
     ]
-    return VoiceCatalogue({voice.id: voice for voice in voices})
+    cards = {
+        voice.id: VoiceCard(
+            id=voice.id,
+            name=voice.id.removeprefix("hibari-").capitalize(),
+            language=voice.language,
+            engine="hibari",
+            licence="Apache-2.0",
+            purposes=frozenset(Purpose),
+            real_person=False,  # distilled from a synthetic voice; the derived ones are nobody's recording
+        )
+        for voice in voices
+    }
+    return VoiceCatalogue({voice.id: voice for voice in voices}, cards)

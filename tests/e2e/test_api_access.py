@@ -40,6 +40,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("POST", "/v1/screenings/batch", {"json": {"items": [{"text": "x"}]}}, {"submitter", "reviewer", "admin"}),
     ("POST", "/v1/moderations", {"json": {"input": "x"}}, {"submitter", "reviewer", "admin"}),
     ("POST", "/v1alpha1/comments:analyze", {"json": {}}, {"submitter", "reviewer", "admin"}),
+    ("GET", "/v1/voices", {}, SOMEBODY),
     ("GET", "/v1/log/checkpoint", {}, ANYBODY),
     ("HEAD", "/v1/log/checkpoint", {}, ANYBODY),
     ("GET", "/v1/log/vkey", {}, ANYBODY),

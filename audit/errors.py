@@ -9,6 +9,10 @@ class EventError(AuditError):
     """An event cannot be logged, or the bytes of an entry are not the canonical form of a known event."""
 
 
+class DuplicateEventError(EventError):
+    """An event is in the log, or on its way there, already."""
+
+
 class ProofError(AuditError):
     """An inclusion or consistency proof does not verify."""
 

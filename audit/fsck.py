@@ -17,6 +17,7 @@ from audit import merkle
 from audit.checkpoint import Checkpoint, Verifier, parse_and_verify
 from audit.errors import CheckpointError, EventError, LogDivergedError
 from audit.event import parse_event
+from audit.outbox import StoredWaiting, read_waiting
 from audit.store import (
     CHECKPOINTS,
     ENTRIES,
@@ -36,6 +37,7 @@ class Part(StrEnum):
     HEAD = "head"  # the one row with size, root and frontier
     ENTRY = "entry"  # a leaf, its hash or its look-up columns
     TILE = "tile"  # a stored node of the tree
+    OUTBOX = "outbox"  # an event that waits for its place
     CHECKPOINT = "checkpoint"  # a signed statement that does not fit the entries, or is not signed
 
 
@@ -44,7 +46,7 @@ class Divergence:
     """The first place where the stored log is not the log that was signed."""
 
     part: Part
-    position: int  # entry index, size of the checkpoint or head, or first entry under the tile's hash
+    position: int  # entry index, first entry under a tile's hash, size of the checkpoint or head, number in the outbox
     reason: str
 
     def __str__(self) -> str:
@@ -62,6 +64,7 @@ class FsckReport:
     sealed: int  # size of the newest checkpoint; later entries are consistent, but nobody has signed them
     root: bytes  # root over the checked entries
     divergence: Divergence | None
+    waiting: int = 0  # sound events in the outbox, committed and without a place; a worker or the next seal takes them
 
     def require_sound(self) -> None:
         """Raise `LogDivergedError` with the first divergence, if there is one."""
@@ -78,6 +81,7 @@ def fsck(session: Session, *, origin: str, verifier: Verifier, published: Checkp
     3. Every full tile, as its last entry is read; the unfinished tiles of the upper levels at the end.
     4. Every checkpoint, as its size is reached: its signature, its row, and its root over the entries so far.
     5. The head at the end, no rows beyond it, and nothing signed or published beyond it.
+    6. Every event that waits: its id is the hash of its bytes, they are a canonical event, and it is not in the log.
 
     Stops at the first divergence. Entries appended while it runs are left for the next run.
     """
@@ -94,6 +98,7 @@ def fsck(session: Session, *, origin: str, verifier: Verifier, published: Checkp
         sealed=check.sealed,
         root=check.derived.root(),
         divergence=divergence,
+        waiting=check.waiting,
     )
 
 
@@ -117,7 +122,7 @@ class _Check:
         self._stored_checkpoints = read_checkpoints(session)
         self._next_checkpoint: StoredCheckpoint | None = None
         self.derived = merkle.Frontier()
-        self.size = self.checkpoints = self.sealed = 0
+        self.size = self.checkpoints = self.sealed = self.waiting = 0
 
     def run(self) -> None:
         """Check everything, in the order that `fsck` documents."""
@@ -156,6 +161,8 @@ class _Check:
         for claimed, where in ((signed or 0, "signed"), (published, "published")):
             if claimed > self.size:
                 raise _FoundError(Part.CHECKPOINT, claimed, f"it was {where}, but the log ends at {self.size} entries")
+        # 6.
+        self._check_outbox()
 
     def _scalar(self, statement: Select[Any]) -> int | None:
         value: int | None = self._session.execute(statement).scalar_one()
@@ -168,14 +175,31 @@ class _Check:
         hashed = merkle.leaf_hash(entry.leaf)
         if hashed != entry.leaf_hash:
             raise _FoundError(Part.ENTRY, index, "the stored hash is not the hash of the entry's bytes")
-        try:
-            event = parse_event(entry.leaf)
-        except EventError as error:
-            raise _FoundError(Part.ENTRY, index, str(error)) from error
-        if (event.kind.value, event.subject, event.at) != (entry.kind, entry.subject, entry.at):
-            raise _FoundError(Part.ENTRY, index, "kind, subject or time beside the entry is not what the entry says")
+        self._read_event(Part.ENTRY, index, entry)
         self.derived = self.derived.append(hashed)
         self._take_hash(0, hashed)
+
+    def _check_outbox(self) -> None:
+        try:
+            for row in read_waiting(self._session):
+                if merkle.leaf_hash(row.leaf) != row.event_id:
+                    raise _FoundError(Part.OUTBOX, row.id, "the event's id is not the hash of its bytes")
+                if row.is_logged:
+                    raise _FoundError(Part.OUTBOX, row.id, "the event waits, and is in the log already")
+                self._read_event(Part.OUTBOX, row.id, row)
+                self.waiting += 1
+        except LogDivergedError as error:
+            raise _FoundError(Part.OUTBOX, 0, str(error)) from error
+
+    @staticmethod
+    def _read_event(part: Part, position: int, row: StoredEntry | StoredWaiting) -> None:
+        """Insist that the row's bytes are an event, and that what stands beside them says the same."""
+        try:
+            event = parse_event(row.leaf)
+        except EventError as error:
+            raise _FoundError(part, position, str(error)) from error
+        if (event.kind.value, event.subject, event.at) != (row.kind, row.subject, row.at):
+            raise _FoundError(part, position, "kind, subject or time beside the entry is not what the entry says")
 
     def _take_hash(self, level: int, value: bytes) -> None:
         if level == len(self._edge):

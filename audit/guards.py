@@ -6,7 +6,7 @@ them. Evidence is the Merkle tree and its signed checkpoints, which `audit.fsck`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -17,12 +17,17 @@ from audit.merkle import EMPTY_ROOT
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One trigger: on `event` of `table`, refuse the row when `refused_when` holds."""
+    """One trigger: on `event` of `table`, refuse the row when `refused_when` holds.
+
+    PostgreSQL looks at all rows of a statement at once where `refused_when_any` says how, because a call per row would
+    cost more than the insert itself. SQLite has only triggers per row, and they are cheap there.
+    """
 
     table: str
     event: str  # INSERT, UPDATE, DELETE or TRUNCATE (which only PostgreSQL has)
     refused_when: str  # SQL that both databases read the same way
     message: str
+    refused_when_any: str | None = None  # PostgreSQL, after the statement; its rows are the table `changed`
 
     @property
     def name(self) -> str:
@@ -31,15 +36,37 @@ class Guard:
 
 
 _ALWAYS = "1 = 1"
-_TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
+_ENTRY_TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
+_TABLES = ("audit_outbox", *_ENTRY_TABLES)
 
 GUARDS = (
+    # The second half stops INSERT OR REPLACE. What is in the log must not wait again, however long ago it was.
+    Guard(
+        "audit_outbox",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM audit_entry WHERE leaf_hash = NEW.event_id)"
+        " OR EXISTS (SELECT 1 FROM audit_outbox WHERE event_id = NEW.event_id OR id = NEW.id)",
+        "audit_outbox refuses an event that waits or is in the log already",
+        # After the statement, so that whoever had to wait for a sequencer sees what it committed meanwhile.
+        "EXISTS (SELECT 1 FROM changed JOIN audit_entry ON audit_entry.leaf_hash = changed.event_id)",
+    ),
+    Guard("audit_outbox", "UPDATE", _ALWAYS, "audit_outbox rows are never changed"),
+    Guard(
+        "audit_outbox",
+        "DELETE",
+        "NOT EXISTS (SELECT 1 FROM audit_entry WHERE leaf_hash = OLD.event_id)",
+        "audit_outbox keeps an event until it is in the log",
+        "EXISTS (SELECT 1 FROM changed WHERE NOT EXISTS"
+        " (SELECT 1 FROM audit_entry WHERE audit_entry.leaf_hash = changed.event_id))",
+    ),
     # A gapless index also stops SQLite's INSERT OR REPLACE, which fires no delete trigger.
     Guard(
         "audit_entry",
         "INSERT",
         "coalesce(NEW.idx, -1) <> (SELECT coalesce(max(idx) + 1, 0) FROM audit_entry)",
         "audit_entry takes the next index only",
+        "(SELECT max(idx) - min(idx) + 1 <> count(*) FROM changed) OR (SELECT min(idx) FROM changed) <>"
+        " (SELECT coalesce(max(idx) + 1, 0) FROM audit_entry WHERE idx < (SELECT min(idx) FROM changed))",
     ),
     Guard("audit_entry", "UPDATE", _ALWAYS, "audit_entry is append-only"),
     Guard(
@@ -65,7 +92,7 @@ GUARDS = (
         "audit_checkpoint takes larger sizes only",
     ),
     Guard("audit_checkpoint", "UPDATE", _ALWAYS, "audit_checkpoint is append-only"),
-    *(Guard(table, "DELETE", _ALWAYS, f"{table} is append-only") for table in _TABLES),
+    *(Guard(table, "DELETE", _ALWAYS, f"{table} is append-only") for table in _ENTRY_TABLES),
     *(Guard(table, "TRUNCATE", _ALWAYS, f"{table} is append-only") for table in _TABLES),
 )
 
@@ -103,14 +130,14 @@ def countersignature_ddl(dialect_name: str) -> list[str]:
     ]
 
 
-def append_only_ddl(dialect_name: str) -> list[str]:
+def append_only_ddl(dialect_name: str, *, tables: Collection[str] | None = None) -> list[str]:
     """Return the statements that complete the freshly created audit tables: the head row and all guards.
 
-    `dialect_name` is `sqlite` or `postgresql`. Run them in order in one transaction; running them again is harmless,
-    and necessary after a migration that rebuilt a table (SQLite drops its triggers then). Raises `AppendOnlyError` for
-    any other database.
+    `tables` names those that exist so far, for migrations; by default all. `dialect_name` is `sqlite` or `postgresql`.
+    Run them in order in one transaction; running them again is harmless, and necessary after a migration that rebuilt a
+    table (SQLite drops its triggers then). Raises `AppendOnlyError` for any other database.
     """
-    return _dialect(dialect_name).ddl()
+    return _dialect(dialect_name).ddl(tables)
 
 
 def assert_append_only(connection: Connection) -> None:
@@ -140,8 +167,10 @@ class _Dialect:
     def guards(self) -> list[Guard]:
         return [guard for guard in GUARDS if guard.event in self.events]
 
-    def ddl(self) -> list[str]:
-        return [self.create_head, *(statement for guard in self.guards() for statement in self.create(guard))]
+    def ddl(self, tables: Collection[str] | None) -> list[str]:
+        guards = [guard for guard in self.guards() if tables is None or guard.table in tables]
+        head = [self.create_head] if tables is None or "audit_head" in tables else []
+        return [*head, *(statement for guard in guards for statement in self.create(guard))]
 
 
 def _sqlite_body(guard: Guard) -> str:
@@ -157,21 +186,36 @@ def _sqlite_create(guard: Guard) -> list[str]:
 
 def _postgresql_body(guard: Guard) -> str:
     return (
-        f"BEGIN IF {guard.refused_when} THEN "
+        f"BEGIN IF {guard.refused_when_any or guard.refused_when} THEN "
         f"RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = '{guard.message}'; "
-        "END IF; RETURN NEW; END"
+        f"END IF; RETURN {'NULL' if guard.refused_when_any else 'NEW'}; END"
     )
 
 
 def _postgresql_create(guard: Guard) -> list[str]:
-    scope = "STATEMENT" if guard.event == "TRUNCATE" else "ROW"
+    timing = "AFTER" if guard.refused_when_any else "BEFORE"
+    scope = "STATEMENT" if guard.refused_when_any or guard.event == "TRUNCATE" else "ROW"
+    rows = (
+        f"REFERENCING {'OLD' if guard.event == 'DELETE' else 'NEW'} TABLE AS changed" if guard.refused_when_any else ""
+    )
+    # The plan is made once per connection, maybe when the tables are all but empty, and must not read them whole later.
+    by_index = "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
     return [
-        f"CREATE OR REPLACE FUNCTION {guard.name}() RETURNS trigger LANGUAGE plpgsql AS $${_postgresql_body(guard)}$$",
-        f"CREATE OR REPLACE TRIGGER {guard.name} BEFORE {guard.event} ON {guard.table} "
+        f"CREATE OR REPLACE FUNCTION {guard.name}() RETURNS trigger LANGUAGE plpgsql "
+        f"{by_index if guard.refused_when_any else ''} AS $${_postgresql_body(guard)}$$",
+        f"CREATE OR REPLACE TRIGGER {guard.name} {timing} {guard.event} ON {guard.table} {rows} "
         f"FOR EACH {scope} EXECUTE FUNCTION {guard.name}()",
         # ALWAYS keeps the guard in force under session_replication_role = replica.
         f"ALTER TABLE {guard.table} ENABLE ALWAYS TRIGGER {guard.name}",
     ]
+
+
+def _postgresql_definition(guard: Guard) -> str:
+    """What the inventory shows: when the trigger runs (bits of `pg_trigger.tgtype`), on what, and what it does."""
+    when = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}[guard.event]
+    if guard.refused_when_any:
+        return f"{when}|changed|{_postgresql_body(guard)}"
+    return f"{when | 2 | (guard.event != 'TRUNCATE')}|{_postgresql_body(guard)}"
 
 
 def _create_head(empty_root: str, no_bytes: str) -> str:
@@ -193,9 +237,10 @@ _DIALECTS = {
         events=frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"}),
         create_head=_create_head(f"decode('{EMPTY_ROOT.hex()}', 'hex')", "decode('', 'hex')"),
         create=_postgresql_create,
-        definition=_postgresql_body,
+        definition=_postgresql_definition,
         inventory=(
-            "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "SELECT t.tgname, concat_ws('|', t.tgtype, t.tgnewtable, t.tgoldtable, p.prosrc) "
+            "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
             "JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = current_schema() AND t.tgenabled = 'A'"
         ),

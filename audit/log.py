@@ -1,12 +1,15 @@
-"""The log: append events inside the caller's transaction, sign checkpoints, prove and check.
+"""The log: record events inside the caller's transaction, give them their places, sign checkpoints, prove and check.
 
 Order of things, and what a crash between them costs:
 
-1. `append` inserts the entry and moves the head in the caller's transaction, together with the state that it records.
-   Rolled back or crashed: neither has happened.
-2. `seal` signs the head and stores the checkpoint in one transaction. Nobody may see the checkpoint before the commit:
-   a rolled-back checkpoint that was shown around would contradict a later one.
-3. `published.write_checkpoint_file` shows it, after the commit. Crashed before: the next one covers more.
+1. `record` puts the event in the outbox in the caller's transaction, together with the state that it records. Rolled
+   back or crashed: neither has happened. It holds nobody up.
+2. `sequence` gives waiting events their places in the log, under the lock of the head. Crashed: they wait as before.
+   `append` does 1 and 2 at once, for callers who need the index in the same transaction.
+3. `seal` first does 2, so that no committed event is left out, then signs the head and stores the checkpoint in one
+   transaction. Nobody may see the checkpoint before the commit: a rolled-back checkpoint that was shown around would
+   contradict a later one.
+4. `published.write_checkpoint_file` shows it, after the commit. Crashed before: the next one covers more.
 
 This object keeps no state besides its name and key; the database's head row orders all writers. Errors of the database
 itself pass through unchanged, because the session and its retries belong to the caller.
@@ -22,7 +25,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from audit import merkle
+from audit import merkle, outbox, sequencer
 from audit.checkpoint import Checkpoint, LogKey, Verifier, parse_and_verify, sign_checkpoint
 from audit.errors import EventError, LogDivergedError, ProofError
 from audit.event import Event, parse_event
@@ -31,16 +34,14 @@ from audit.receipt import Receipt, verify_receipt
 from audit.store import (
     CHECKPOINTS,
     ENTRIES,
-    TILE_HASHES,
     StoredNodes,
-    advance_head,
-    complete_tile,
     read_entries,
     read_head,
-    read_leaf_hashes,
 )
 
-__all__ = ["Log", "LoggedEvent", "Receipt", "verify_receipt", "write_checkpoint_file"]
+__all__ = ["SEQUENCE_BATCH", "Log", "LoggedEvent", "Receipt", "verify_receipt", "write_checkpoint_file"]
+
+SEQUENCE_BATCH = sequencer.BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,15 @@ class Log:
         self.verifier: Verifier = key.verifier(origin)  # refuses an origin that cannot name a key
         self._key = key
 
+    def record(self, session: Session, *events: Event) -> None:
+        """Put events in the outbox of the caller's open transaction, in order; commits nothing, locks no shared row.
+
+        They get their places from `sequence`, or anybody's next `append` or `seal`. Raises `EventError` for one that
+        cannot be logged, and `DuplicateEventError` for one that was recorded before; then roll back.
+        """
+        if events:
+            outbox.put(session, outbox.rows_of(events))
+
     def append(self, session: Session, event: Event) -> int:
         """Add one event and return its index; see `append_all`."""
         return self.append_all(session, (event,))[0]
@@ -67,42 +77,40 @@ class Log:
     def append_all(self, session: Session, events: Sequence[Event]) -> list[int]:
         """Add events in order to the caller's open transaction and return their indexes; never commits.
 
-        Locks the head until the transaction ends, so lock your own rows before and append last. Raises `EventError`
-        for an event that cannot be logged and `LogDivergedError` for a head that contradicts itself; then roll back.
+        What waits in the outbox gets its place first. Locks the head until the transaction ends, so lock your own rows
+        before and append last, or use `record` where no index is needed. Raises `EventError` as `record` does, and
+        `LogDivergedError` for a head that contradicts itself; then roll back.
         """
-        leaves = [event.canonical() for event in events]
-        if not leaves:
+        rows = outbox.rows_of(events)
+        if not rows:
             return []
-        frontier = read_head(session, lock=True)
-        old_size, rows = frontier.size, []
-        for event, leaf in zip(events, leaves, strict=True):
-            hashed = merkle.leaf_hash(leaf)
-            rows.append(
-                {
-                    "idx": frontier.size,
-                    "leaf": leaf,
-                    "leaf_hash": hashed,
-                    "kind": event.kind.value,
-                    "subject": event.subject,
-                    "at": event.at,
-                }
-            )
-            frontier = frontier.append(hashed)
-        session.execute(insert(ENTRIES), rows)
-        for tile in range(old_size // TILE_HASHES, frontier.size // TILE_HASHES):
-            hashes = read_leaf_hashes(session, start=tile * TILE_HASHES, end=(tile + 1) * TILE_HASHES)
-            if len(hashes) != TILE_HASHES:
-                raise LogDivergedError(f"entries are missing before {frontier.size}; run fsck")
-            complete_tile(session, level=0, idx=tile, hashes=hashes)
-        advance_head(session, old_size=old_size, frontier=frontier)
-        return list(range(old_size, frontier.size))
+        frontier = sequencer.sequence_all(session)
+        sequencer.append_rows(session, frontier, rows)
+        return list(range(frontier.size, frontier.size + len(rows)))
+
+    def has_waiting(self, session: Session) -> bool:
+        """True if a committed event has no place yet; takes no lock."""
+        return not outbox.is_empty(session)
+
+    def sequence(self, session: Session, *, limit: int = SEQUENCE_BATCH) -> int:
+        """Give up to `limit` waiting events their places in the caller's transaction; returns how many there were.
+
+        Raises `LogDivergedError` if the head or a waiting event is not as it was written; then roll back.
+        """
+        return sequencer.sequence_batch(session, limit=limit)
+
+    def index_of(self, session: Session, event: Event) -> int | None:
+        """Return where the log has this event, or None if it has no place (yet)."""
+        found = select(ENTRIES.c.idx).where(ENTRIES.c.leaf_hash == merkle.leaf_hash(event.canonical()))
+        index: int | None = session.execute(found).scalar_one_or_none()
+        return index
 
     def seal(self, session: Session, *, at: datetime) -> Checkpoint:
         """Sign the head, store the checkpoint in the caller's transaction and return it; show it only after commit.
 
         Where nothing was added since the newest checkpoint, returns that one.
 
-        1. Hold off all writers.
+        1. Hold off everybody who gives places, and give every committed event its own.
         2. The stored tree must still begin with the newest signed one.
         3. The entries since then, hashed again from their bytes, must give the head's root.
         4. Sign and store.
@@ -110,7 +118,7 @@ class Log:
         Raises `LogDivergedError` or `CheckpointError`, and signs nothing then.
         """
         # 1.
-        frontier = read_head(session, lock=True)
+        frontier = sequencer.sequence_all(session)
         # 2.
         newest = self.latest_checkpoint(session)
         self._require_beginning(session, newest, frontier)

@@ -72,11 +72,19 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """Return the frontier after one more leaf hash."""
-        hashes, remaining, carried = list(self.hashes), self.size, leaf
-        while remaining & 1:
-            carried = node_hash(hashes.pop(), carried)
-            remaining >>= 1
-        return Frontier(self.size + 1, (*hashes, carried))
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Iterable[bytes]) -> Frontier:
+        """Return the frontier after more leaf hashes, in order."""
+        hashes, size = list(self.hashes), self.size
+        for leaf in leaves:
+            remaining, carried = size, leaf
+            while remaining & 1:
+                carried = node_hash(hashes.pop(), carried)
+                remaining >>= 1
+            hashes.append(carried)
+            size += 1
+        return Frontier(size, tuple(hashes))
 
     def root(self) -> bytes:
         """Return the root of the whole tree."""

@@ -22,11 +22,13 @@ from audit.tables import (
     CHECKPOINTS,
     ENTRIES,
     HEAD,
+    OUTBOX,
     TILES,
     CheckpointRow,
     EntryRow,
     HeadRow,
     Octets,
+    OutboxRow,
     TileRow,
     UtcDateTime,
 )
@@ -37,6 +39,8 @@ __all__ = [
     "COSIGNATURES",
     "ENTRIES",
     "HEAD",
+    "OUTBOX",
+    "PAGE_ENTRIES",
     "TILES",
     "TILE_HASHES",
     "TIMESTAMPS",
@@ -45,6 +49,7 @@ __all__ = [
     "EntryRow",
     "HeadRow",
     "Octets",
+    "OutboxRow",
     "StoredCheckpoint",
     "StoredEntry",
     "StoredNodes",
@@ -60,6 +65,7 @@ __all__ = [
     "read_head",
     "read_leaf_hashes",
     "read_leaves",
+    "reading",
 ]
 
 PAGE_ENTRIES = 500  # rows read at a time: at most 32 MiB of leaves, usually a few hundred KiB
@@ -173,7 +179,7 @@ def read_entries(session: Session, *, start: int, end: int) -> Iterator[StoredEn
     while start < end:
         within = (ENTRIES.c.idx >= start) & (ENTRIES.c.idx < end)
         try:
-            with _reading(f"entry {start}"):
+            with reading(f"entry {start}"):
                 page = session.execute(select(ENTRIES).where(within).order_by(ENTRIES.c.idx).limit(limit)).all()
         except LogDivergedError:
             if limit == 1:
@@ -202,7 +208,7 @@ def read_checkpoints(session: Session) -> Iterator[StoredCheckpoint]:
     after = -(2**63)  # even what no checkpoint can have: whoever verifies must see it
     while True:
         larger = select(*columns).where(CHECKPOINTS.c.size > after).order_by(CHECKPOINTS.c.size).limit(PAGE_ENTRIES)
-        with _reading("a stored checkpoint"):
+        with reading("a stored checkpoint"):
             page = session.execute(larger).all()
         for row in page:
             yield StoredCheckpoint(row.size, row.root, row.note)
@@ -212,7 +218,7 @@ def read_checkpoints(session: Session) -> Iterator[StoredCheckpoint]:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """Turn values that cannot be read back, such as text that is no time, into `LogDivergedError`."""
     try:
         yield
@@ -227,7 +233,7 @@ def _reading(what: str) -> Iterator[None]:
 def read_leaves(session: Session, *, start: int, end: int) -> list[bytes]:
     """Return the bytes of the entries `[start, end)`, as many as there are; all at once, so ask for few."""
     within = (ENTRIES.c.idx >= start) & (ENTRIES.c.idx < end)
-    with _reading(f"an entry between {start} and {end}"):
+    with reading(f"an entry between {start} and {end}"):
         return list(session.execute(select(ENTRIES.c.leaf).where(within).order_by(ENTRIES.c.idx)).scalars())
 
 

@@ -1,8 +1,10 @@
-"""Tables of the log: entries, tiles of the Merkle tree, the head, and checkpoints (rows, not values).
+"""Tables of the log: the outbox, entries, tiles of the Merkle tree, the head, and checkpoints (rows, not values).
 
-Entries hold the exact bytes that were hashed. Tiles keep 256 hashes each, as C2SP tlog-tiles lays them out: a level-0
-tile holds leaf hashes and is written when it is full; a hash on the level above is the root of a full tile below. Any
-node of the tree is therefore a few tiles away, and a proof costs O(log n).
+An event waits in the outbox, committed with the state that it records, until it gets its place in the log. Entries hold
+the exact bytes that were hashed; an entry's hash is also the id of its event, so nothing is in the log twice. Tiles
+keep 256 hashes each, as C2SP tlog-tiles lays them out: a level-0 tile holds leaf hashes and is written when it is full;
+a hash on the level above is the root of a full tile below. Any node of the tree is therefore a few tiles away, and a
+proof costs O(log n).
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Dialect,
+    Identity,
+    Index,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -73,11 +77,29 @@ class Octets(TypeDecorator[bytes]):
         return cast(column, LargeBinary)
 
 
+class OutboxRow(SQLModel, table=True):
+    """One event that is committed and has no place in the log yet; `id` is the order in which places are given."""
+
+    __tablename__ = "audit_outbox"
+    __table_args__ = (
+        CheckConstraint(f"length(leaf) <= {MAX_ENTRY_BYTES}", "leaf"),
+        CheckConstraint(f"length(event_id) = {HASH_BYTES}", "event_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(INDEX_TYPE, Identity(), primary_key=True))
+    event_id: bytes = Field(sa_column=Column(Octets, nullable=False, unique=True))  # the hash that the leaf will have
+    leaf: bytes = Field(sa_type=Octets)
+    kind: str = Field(max_length=64)
+    subject: str = Field(max_length=MAX_NAME_CHARACTERS)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
 class EntryRow(SQLModel, table=True):
     """One entry; `kind`, `subject` and `at` repeat what the leaf says, for look-up only."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (
+        Index("ix_audit_entry_leaf_hash", "leaf_hash", unique=True),
         CheckConstraint("idx >= 0", "index"),
         CheckConstraint(f"length(leaf) <= {MAX_ENTRY_BYTES}", "leaf"),
         CheckConstraint(f"length(leaf_hash) = {HASH_BYTES}", "leaf_hash"),
@@ -125,7 +147,8 @@ class CheckpointRow(SQLModel, table=True):
     created: datetime = Field(sa_type=UtcDateTime)
 
 
-ENTRIES = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel's stubs do not know the attribute
+OUTBOX = OutboxRow.__table__  # type: ignore[attr-defined]  # SQLModel's stubs do not know the attribute
+ENTRIES = EntryRow.__table__  # type: ignore[attr-defined]
 TILES = TileRow.__table__  # type: ignore[attr-defined]
 HEAD = HeadRow.__table__  # type: ignore[attr-defined]
 CHECKPOINTS = CheckpointRow.__table__  # type: ignore[attr-defined]

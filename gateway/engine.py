@@ -113,6 +113,7 @@ class Engine:
         self._jobs: sa.Engine | None = None  # SQLite only: DBOS would otherwise run without WAL
         self._work: Work | None = None
         self._chores: Sequence[Callable[[], object]] = ()
+        self._with_beat: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._companions: Sequence[Companion] = ()
@@ -137,12 +138,17 @@ class Engine:
             logger.warning("episode %s is stored but not queued yet; a worker's sweep will queue it", episode_id)
 
     def start(
-        self, work: Work, *, chores: Sequence[Callable[[], object]] = (), companions: Sequence[Companion] = ()
+        self,
+        work: Work,
+        *,
+        chores: Sequence[Callable[[], object]] = (),
+        companions: Sequence[Companion] = (),
+        with_beat: Callable[[], object] = lambda: None,
     ) -> None:
         """Make this process a worker: launch DBOS, announce the worker, and sweep at once and then regularly.
 
-        `chores` are done at once and then once a minute, in the thread of the sweep. `companions` are started last, and
-        stopped first.
+        `with_beat` is done with every beat, `chores` once a minute, both first at once and in the thread of the sweep.
+        `companions` are started last, and stopped first.
 
         Raises `ConflictError` if another worker already serves this SQLite file; PostgreSQL takes any number.
         """
@@ -158,7 +164,7 @@ class Engine:
             self._leases.release()
             raise
         self._work = work
-        self._chores = chores
+        self._chores, self._with_beat = chores, with_beat
         self._stopping.clear()
         self._keeper = threading.Thread(target=self._keep, name="assay-keeper", daemon=True)
         self._keeper.start()
@@ -317,6 +323,7 @@ class Engine:
         while not self._stopping.is_set():
             try:
                 self._leases.beat()
+                self._with_beat()
                 if time.monotonic() >= next_sweep:
                     for episode_id in self.sweep():
                         logger.info("episode %s had no living workflow and got one", episode_id)

@@ -27,8 +27,8 @@ def submit(
 ) -> tuple[Submission, bool]:
     """Store a script and its event in the caller's transaction; returns the row and whether it is new.
 
-    After the commit, call `Engine.enqueue`. Sending the same text again under the same idempotency key returns the
-    first submission. What cannot be accepted leaves nothing behind, not even an event: it never became a submission.
+    After the commit, call `settle_soon` and `Engine.enqueue`. Sending the same text under the same key returns the
+    first submission. What cannot be accepted leaves nothing behind, no event either: it never became a submission.
 
     Raises `TooLargeError`, `ScriptError` (with line and column), `VoiceError`, `IdempotencyConflictError`.
     """
@@ -76,7 +76,7 @@ def submit(
         "bytes": size,
         "voices": [*sorted({voice.id for voice in voices.values()})],
     }
-    toolchain.log.append(session, Event(EventKind.SUBMISSION_RECEIVED, at, row.id, api_key_id, facts))
+    toolchain.log.record(session, Event(EventKind.SUBMISSION_RECEIVED, at, row.id, api_key_id, facts))
     return row, True
 
 

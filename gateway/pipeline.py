@@ -12,6 +12,7 @@
    Then policies in shadow judge the script too (`gateway.shadow`), for later comparison; they change no state.
 
 Each step does its heavy work first, holding no lock, and then commits the new state and its event in one transaction.
+The event waits in the log's outbox for its place, which it gets right after the commit, or from whoever comes next.
 The state is checked again under the row's lock, so a step commits exactly once however often it is run: a crash costs
 the step that was running and nothing else. What fails for good becomes the state `failed`, with a reason and an event.
 """
@@ -54,6 +55,7 @@ from gateway.facts import (
     timeline_row,
 )
 from gateway.intake import manuscript_of
+from gateway.sequencing import settle, settle_soon
 from gateway.submissions import (
     RESTING,
     TERMINAL,
@@ -128,7 +130,7 @@ class Pipeline:
             if blocked:
                 because: dict[str, Fact] = {"policy_digest": decision.policy_digest}
                 events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
-            self._tools.log.append_all(session, events)
+            self._tools.log.record(session, *events)
 
         return self._commit(episode_id, State.RECEIVED, change)
 
@@ -168,7 +170,7 @@ class Pipeline:
                 "voices": {voice: self._tools.voices.get(voice).version for _, voice in script.voices},
             }
             move(row, State.PRODUCED, at=at)
-            self._tools.log.append(session, Event(EventKind.CLIP_PRODUCED, at, row.id, SYSTEM, facts))
+            self._tools.log.record(session, Event(EventKind.CLIP_PRODUCED, at, row.id, SYSTEM, facts))
 
         return self._commit(episode_id, State.SCREENED, change)
 
@@ -195,7 +197,7 @@ class Pipeline:
                 if blocked:
                     because: dict[str, Fact] = {"policy_digest": hearing.decision.policy_digest}
                     events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
-            self._tools.log.append_all(session, events)
+            self._tools.log.record(session, *events)
 
         return self._commit(episode_id, State.PRODUCED, change)
 
@@ -204,8 +206,8 @@ class Pipeline:
         log = self._tools.log
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            produced = self._logged(session, row.id, EventKind.CLIP_PRODUCED)
             checkpoint = log.seal(session, at=at)
+            produced = self._logged(session, row.id, EventKind.CLIP_PRODUCED)
             receipt = log.prove(session, produced.index, checkpoint)  # verified before it is returned
             session.add(
                 EpisodeReceipt(
@@ -221,7 +223,7 @@ class Pipeline:
                 "checkpoint_root": checkpoint.root.hex(),
             }
             move(row, State.LOGGED, at=at)
-            log.append(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
+            log.record(session, Event(EventKind.CLIP_LOGGED, at, row.id, SYSTEM, facts))
 
         state = self._commit(episode_id, State.HEARD, change)
         self._tools.log_files.publish_if_possible(self._tools.database.read)
@@ -249,7 +251,7 @@ class Pipeline:
             else:
                 move(row, State.AWAITING_REVIEW, at=at)
                 session.add(ReviewCase(episode_id=row.id, requested_at=at))
-                self._tools.log.append(session, Event(EventKind.REVIEW_REQUESTED, at, row.id, POLICY, facts))
+                self._tools.log.record(session, Event(EventKind.REVIEW_REQUESTED, at, row.id, POLICY, facts))
 
         return self._commit(episode_id, State.LOGGED, change)
 
@@ -319,7 +321,8 @@ class Pipeline:
             facts: dict[str, Fact] = {"reason": problem.slug, "during": row.state}
             row.failure, row.failure_detail, row.waiting_for = problem.slug, detail_for(error), None
             move(row, State.FAILED, at=at)
-            self._tools.log.append(session, Event(EventKind.SUBMISSION_FAILED, at, row.id, SYSTEM, facts))
+            self._tools.log.record(session, Event(EventKind.SUBMISSION_FAILED, at, row.id, SYSTEM, facts))
+        settle_soon(self._tools.database, self._tools.log)
         logger.warning("episode %s failed: %s (%s)", episode_id, problem.slug, type(error).__name__)
         if problem.slug == GatewayError.slug:
             # A fault of ours. The frames without the message, because an engine's message may quote the script.
@@ -388,10 +391,14 @@ class Pipeline:
             row = lock(session, episode_id)
             if row.state == expected:
                 change(session, row, at)
-            return row.state
+            state = row.state
+        # If we crash here, the event waits for its place in the log; the keeper or the next seal sees to it.
+        settle_soon(self._tools.database, self._tools.log)
+        return state
 
     def _screening(self, row: Submission) -> Screening:
         """Return what the credentials say about the screening, with its entry in the log as the decision's name."""
+        settle(self._tools.database, self._tools.log)  # the entry's number is part of what is signed
         with self._tools.database.read() as session:
             decided = self._logged(session, row.id, EventKind.SCREENING_DECIDED)
         decision = row.decision or {}

@@ -18,6 +18,7 @@ from gateway.commitments import commit_text
 from gateway.db import Database
 from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.publish import clip_digests
+from gateway.sequencing import settle_soon
 from gateway.submissions import EpisodeApproval, ReviewCase, State, Submission, lock, move
 
 MAX_REASON = 2_000  # characters: a reason, not a report
@@ -86,7 +87,8 @@ class ReviewDesk:
             case.claimed_by, case.claimed_until = reviewer, now + self._lease
             session.add(case)
             if holder is None:  # prolonging is not news
-                self._log.append(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, {"role": ROLE}))
+                self._log.record(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, {"role": ROLE}))
+        settle_soon(self._database, self._log)
         return _listed(case, row, now)
 
     def approve(self, episode_id: str, *, reviewer: str, reason: str, version: int | None = None) -> None:
@@ -119,7 +121,8 @@ class ReviewDesk:
         with self._database.write() as session:
             row, facts = self._decide(session, episode_id, "reject", reviewer, reason, version, now)
             move(row, State.REJECTED, at=now)
-            self._log.append(session, Event(EventKind.SUBMISSION_REJECTED, now, episode_id, reviewer, facts))
+            self._log.record(session, Event(EventKind.SUBMISSION_REJECTED, now, episode_id, reviewer, facts))
+        settle_soon(self._database, self._log)
 
     def _decide(
         self,

@@ -26,6 +26,7 @@ from gateway.commitments import commit, secret_of
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
 from gateway.intake import manuscript_of
+from gateway.sequencing import settle_soon
 from gateway.submissions import TERMINAL, Erasure, Submission
 from gateway.toolchain import Toolchain
 from policies.difference import FAILED, Comparison, Outline
@@ -94,6 +95,7 @@ def run(episode_id: str, *, toolchain: Toolchain) -> None:
     for screener in toolchain.shadows:
         try:
             _run_one(episode_id, screener, toolchain)
+            settle_soon(toolchain.database, toolchain.log)
         except Exception as error:  # noqa: BLE001  # a trial must not stop the episode it looks at
             # Safe to go on: the episode rests as it is, and the row, if there is one, says that nothing came of it.
             logger.warning(
@@ -188,7 +190,7 @@ def _run_one(episode_id: str, screener: Screener, tools: Toolchain) -> None:
                 "script_commitment": commit(secret, "script", row.script_digest),
                 "error": problem_for(failure).slug if failure else FAILED,
             }
-        tools.log.append(session, Event(EventKind.SCREENING_SHADOWED, at, episode_id, ACTOR, facts))
+        tools.log.record(session, Event(EventKind.SCREENING_SHADOWED, at, episode_id, ACTOR, facts))
 
 
 def _begin(episode_id: str, screener: Screener, tools: Toolchain) -> Submission | None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from audit.event import Event, EventKind
 from audit.guards import COUNTERSIGNATURE_GUARDS, GUARDS, countersignature_ddl
 from audit.log import Log
-from audit.store import CHECKPOINTS, COSIGNATURES, ENTRIES, HEAD, TILES, TIMESTAMPS, append_only_ddl
+from audit.store import CHECKPOINTS, COSIGNATURES, ENTRIES, HEAD, OUTBOX, TILES, TIMESTAMPS, append_only_ddl
 
 ORIGIN = "gateway.example/audit"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,7 +36,7 @@ def sqlite_engine(path: Path, *, synchronous: str = "FULL") -> Engine:
 
 def create_log_tables(engine: Engine) -> None:
     with engine.begin() as connection:
-        for table in (ENTRIES, TILES, HEAD, CHECKPOINTS, COSIGNATURES, TIMESTAMPS):
+        for table in (OUTBOX, ENTRIES, TILES, HEAD, CHECKPOINTS, COSIGNATURES, TIMESTAMPS):
             table.create(connection)
         for statement in (*append_only_ddl(engine.dialect.name), *countersignature_ddl(engine.dialect.name)):
             connection.execute(text(statement))

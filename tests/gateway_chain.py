@@ -25,6 +25,7 @@ from gateway.intake import submit
 from gateway.logfiles import LogFiles
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
+from gateway.sequencing import settle
 from gateway.settings import Settings
 from gateway.submissions import Submission
 from gateway.toolchain import Toolchain
@@ -190,6 +191,7 @@ class Chain:
         with self.database.write() as session:
             options.setdefault("api_key_id", SUBMITTER)
             row, _ = submit(session, toolchain=self.tools, text=script_of(words), **options)
+        settle(self.database, self.tools.log)
         return row.id
 
     def run(self, episode_id: str) -> str:

@@ -37,6 +37,7 @@ from gateway.erasure import Reason
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
+from gateway.sequencing import settle_soon
 from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, Erasure, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
@@ -110,6 +111,7 @@ def create_submission(
             idempotency_key=idempotency_key,
         )
     # If we crash here, the submission is stored but not queued; the sweep finds it.
+    settle_soon(backend.toolchain.database, backend.toolchain.log)
     backend.enqueue(row.id)
     response.headers["Location"] = f"/v1/submissions/{row.id}"
     return _summary(row)

@@ -279,6 +279,7 @@ def start_worker(
     """
     from gateway import shadow
     from gateway.countersigner import Countersigner
+    from gateway.sequencing import settle_soon
 
     toolchain.blobs.sweep()
     toolchain.log_files.publish_if_possible(toolchain.database.read)
@@ -290,6 +291,7 @@ def start_worker(
         build_pipeline(toolchain, progress=progress),
         chores=[*worker_chores(toolchain), *chores],
         companions=companions,
+        with_beat=partial(settle_soon, toolchain.database, toolchain.log),
     )
     countersigner.resume()  # those that wait for somebody whom the settings no longer ask
     for episode_id in shadow.unfinished(toolchain.database, screeners=toolchain.shadows):

@@ -47,6 +47,7 @@ class EmbeddedGate:
 
         from gateway.engine import wait_until_settled
         from gateway.intake import submit
+        from gateway.sequencing import settle_soon
         from gateway.submissions import Clip, EpisodeHearing, Submission
 
         database = self.toolchain.database
@@ -59,6 +60,7 @@ class EmbeddedGate:
                 idempotency_key=secrets.token_hex(16),
             )
             episode_id = row.id
+        settle_soon(database, self.toolchain.log)
         self.engine.enqueue(episode_id)
         wait_until_settled(database, episode_id, timeout=STEP_TIMEOUT_SECONDS, on_change=on_change)
         with database.read() as session:

@@ -188,6 +188,7 @@ def test_application_role_can_append_and_nothing_else(postgres: Engine, log: Log
         connection.execute(text(f"GRANT SELECT, INSERT ON audit_entry, audit_tile, audit_checkpoint TO {role}"))
         connection.execute(text(f"GRANT SELECT, UPDATE ON audit_head TO {role}"))
         connection.execute(text(f"GRANT UPDATE ON audit_tile TO {role}"))
+        connection.execute(text(f"GRANT SELECT, INSERT, DELETE ON audit_outbox TO {role}"))
         connection.execute(text(f"SET ROLE {role}"))
         with Session(connection, join_transaction_mode="create_savepoint") as session:
             log.append_all(session, [an_event(number) for number in range(256, 520)])
@@ -228,7 +229,7 @@ def test_sealing_and_checking_beside_writers_see_one_history(engine: Engine, log
                     log.check_not_forked(session)
                     fsck(session, origin=ORIGIN, verifier=log.verifier).require_sound()
                 else:
-                    log.append_all(session, [an_event(step)] * 13)
+                    log.append_all(session, [an_event(1000 * number + 13 * step + one) for one in range(13)])
 
     in_threads(work)
     seal(engine, log)

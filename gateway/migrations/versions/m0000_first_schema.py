@@ -15,6 +15,7 @@ depends_on = None
 
 TIME = sa.DateTime(timezone=True)
 INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite's rowid is an INTEGER of 64 bits
+LOG_TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
 
 
 def upgrade() -> None:
@@ -176,7 +177,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["episode_id"], ["submission.id"], name="fk_timeline_episode_id_submission"),
         sa.PrimaryKeyConstraint("episode_id", name="pk_timeline"),
     )
-    for statement in append_only_ddl(op.get_context().dialect.name):
+    for statement in append_only_ddl(op.get_context().dialect.name, tables=LOG_TABLES):
         op.execute(statement)
 
 

@@ -87,7 +87,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four hashes to a tile, so that a small log has several levels of tiles."""
     monkeypatch.setattr("audit.store.TILE_HEIGHT", 2)
     monkeypatch.setattr("audit.store.TILE_BYTES", 4 * 32)
-    for module in ("store", "log", "fsck"):
+    for module in ("store", "sequencer", "fsck"):
         monkeypatch.setattr(f"audit.{module}.TILE_HASHES", 4)
 
 
@@ -157,7 +157,7 @@ def test_divergence_high_up_in_the_tree_is_named(statement: str, divergence: str
         ("UPDATE audit_checkpoint SET size = 9999 WHERE size = 600", Part.CHECKPOINT, 9999, "log ends at 620"),
         ("UPDATE audit_checkpoint SET size = -1 WHERE size = 1", Part.CHECKPOINT, -1, "beside the note"),
         (
-            "INSERT INTO audit_entry SELECT 620, leaf, leaf_hash, kind, subject, at FROM audit_entry WHERE idx = 0",
+            "INSERT INTO audit_entry SELECT 620, leaf, zeroblob(32), kind, subject, at FROM audit_entry WHERE idx = 0",
             Part.ENTRY,
             620,
             "beyond the head",

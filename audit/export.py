@@ -3,7 +3,7 @@
 | File | What it is |
 |---|---|
 | `events.ndjson` | one entry a line: `index`, `entry` (the exact text that was hashed) and, in some exports, `proof` |
-| `checkpoint` | the signed size and root that everything is proven against |
+| `checkpoint` | the signed size and root that everything is proven against, with the witnesses' cosignatures |
 | `log.vkey` | the log's public key; compare it with the one that you have from elsewhere |
 | `proof.json` | what connects a whole range of entries with the root |
 | `verify.py` | verifies all this with Python's standard library and `cryptography` alone |
@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from audit import merkle
 from audit.checkpoint import Checkpoint
+from audit.countersignatures import cosigned
 from audit.errors import ExportError, LogDivergedError, ProofError
 from audit.export_check import (
     CHECKPOINT,
@@ -100,7 +101,7 @@ def export(
             }
         ),
     )
-    _write(folder, CHECKPOINT, checkpoint.note)
+    _write(folder, CHECKPOINT, cosigned(session, checkpoint).note)
     _write(folder, VKEY, log.verifier.vkey + "\n")
     _write(folder, PROGRAM, Path(__file__).with_name("standalone_verifier.py").read_text())
     _write(folder, README, _readme(checkpoint, kind, entries))

@@ -11,10 +11,11 @@ from typing import Any
 
 from audit import merkle
 from audit.checkpoint import Checkpoint, Verifier, parse_and_verify
-from audit.errors import CheckpointError, EventError, ExportError, ProofError
+from audit.errors import CheckpointError, EventError, ExportError, ProofError, QuorumError
 from audit.event import parse_event
 from audit.merkle import Frontier, node_hash
 from audit.note import decode_base64
+from audit.tlog_policy import WitnessPolicy
 
 FORMAT = "assay-log-export/1"
 EVENTS, CHECKPOINT, VKEY, PROOF, PROGRAM, README, MANIFEST = (
@@ -43,11 +44,11 @@ class Exported:
     unsealed: int  # newer entries that no checkpoint covers yet, which are left out
 
 
-def verify_export(folder: Path, *, verifier: Verifier | None = None) -> Exported:
+def verify_export(folder: Path, *, verifier: Verifier | None = None, policy: WitnessPolicy | None = None) -> Exported:
     """Check an export offline; without a verifier, against the key that lies in it.
 
     1. Every file has the digest that the manifest says.
-    2. The checkpoint is signed by the log's key.
+    2. The checkpoint is signed by the log's key and, if a policy is given, by its quorum of witnesses.
     3. The entries lead to the signed root, and are events of the subject that was asked for.
 
     Raises `ExportError` with the first thing that is wrong.
@@ -61,6 +62,8 @@ def verify_export(folder: Path, *, verifier: Verifier | None = None) -> Exported
                 raise ExportError(f"{name} is not the file that was exported")
         key = verifier or Verifier.parse((folder / VKEY).read_text().strip())
         checkpoint = parse_and_verify((folder / CHECKPOINT).read_text(), origin=key.name, verifiers=(key,))  # 2.
+        if policy is not None:
+            policy.require(checkpoint.note)
         proof = json.loads((folder / PROOF).read_bytes())
         check = _check_range if proof["kind"] == "range" else _check_each
         entries = check(folder / EVENTS, proof, checkpoint, manifest["subject"])  # 3.
@@ -69,7 +72,7 @@ def verify_export(folder: Path, *, verifier: Verifier | None = None) -> Exported
         return Exported(
             checkpoint.origin, checkpoint.size, entries, proof["start"], proof["end"], manifest["subject"], 0
         )
-    except (CheckpointError, ProofError, EventError) as error:
+    except (CheckpointError, QuorumError, ProofError, EventError) as error:
         raise ExportError(str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ExportError(f"the export is malformed: {type(error).__name__} ({error})") from error

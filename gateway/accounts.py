@@ -123,6 +123,23 @@ def reset_account(session: Session, name: str, *, at: datetime, log: Log) -> Acc
     return account
 
 
+def forget_account(session: Session, account_id: str, *, replacement: str, at: datetime, log: Log, by: str) -> None:
+    """End an account for good in the caller's transaction, and put `replacement` in the place of its name.
+
+    Password and codes go too; the id stays, because the log names it. Raises `NotFoundError`.
+    """
+    account = session.get(Account, account_id, with_for_update=True)
+    if account is None:
+        raise NotFoundError(f"there is no account with the id '{account_id}'")
+    news = account.disabled_at is None
+    account.name, account.disabled_at = f"{replacement}-{account.id.lower()}"[:100], account.disabled_at or at
+    account.password_hash = account.totp_secret = account.signed_in_at = None
+    session.add(account)
+    _end_all(session, account.id)
+    if news:
+        log.append(session, Event(EventKind.ACCOUNT_DISABLED, at, account.id, by, {"role": account.role}))
+
+
 def create_link(session: Session, account: Account, *, at: datetime) -> str:
     """Return the token of a link that signs this account in once, within `LINK_LIFE`."""
     token = secrets.token_urlsafe(32)

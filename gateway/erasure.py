@@ -35,6 +35,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from audit.event import Event, EventKind, Fact
 from audit.log import Log
+from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
+from gateway.auth import end_key
 from gateway.blobs import BlobStore
 from gateway.db import Database
 from gateway.errors import ConflictError, NotFoundError
@@ -129,22 +131,22 @@ class Eraser:
         return self._finish(episode_id)
 
     def erase_person(self, key_id: str, *, reason: Reason, by: str, role: str, audio: bool = False) -> ErasedPerson:
-        """Erase the name behind an API key, end the key, and erase every episode that was submitted with it.
+        """Erase the name behind an API key or account, end it, and erase every episode that was submitted with it.
 
         Raises `NotFoundError`. Episodes that cannot be erased now are returned with the reason.
         """
         now = self._clock()
         with self._database.write() as session:
             key = session.get(ApiKey, key_id, with_for_update=True)
-            if key is None:
-                raise NotFoundError(f"there is no API key '{key_id}'")
+            if key is None and session.get(Account, key_id) is None:
+                raise NotFoundError(f"there is no API key and no account with the id '{key_id}'")
             facts: dict[str, Fact] = {"reason": reason.value, "role": role, "audio": audio}
-            events = [Event(EventKind.ERASURE_REQUESTED, now, key_id, by, facts)]
-            if key.revoked_at is None:
-                key.revoked_at = now
-                events.append(Event(EventKind.APIKEY_REVOKED, now, key_id, by, {}))
-            key.name = GONE
-            self._log.append_all(session, events)
+            self._log.append(session, Event(EventKind.ERASURE_REQUESTED, now, key_id, by, facts))
+            if key is None:
+                forget_account(session, key_id, replacement=GONE, at=now, log=self._log, by=by)
+            else:
+                end_key(session, key_id, now, log=self._log, by=by)
+                key.name = GONE
             episodes = session.exec(select(Submission.id).where(Submission.submitter == key_id)).all()
         done, left = [], []
         for episode_id in episodes:
@@ -152,7 +154,8 @@ class Eraser:
                 done.append(self.erase(episode_id, reason=reason, by=by, role=role, audio=audio))
             except ConflictError as error:
                 left.append((episode_id, error.detail))
-        scrub(self._database, [ApiKey.__tablename__], rewrite=self._rewrite)  # type: ignore[list-item]  # a str in truth
+        people = [str(table.__tablename__) for table in (ApiKey, Account, ConsoleSession, SignInLink)]
+        scrub(self._database, people, rewrite=self._rewrite)
         with self._database.write() as session:
             done_facts: dict[str, Fact] = {"audio": audio, "files": 0, "left": len(left)}
             self._log.append(session, Event(EventKind.ERASURE_DONE, self._clock(), key_id, by, done_facts))

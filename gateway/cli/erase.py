@@ -16,7 +16,7 @@ REASONS = ("request", "retention", "unlawful", "mistake")  # `gateway.erasure.Re
 @click.option("--rewrite", is_flag=True, help="Write the database anew; once, where an older version wrote it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def erase(subject: str, reason: str, audio: bool, rewrite: bool, as_json: bool) -> None:
-    """Erase SUBJECT: an episode's id, or an API key's id for its holder and everything submitted with it.
+    """Erase SUBJECT: an episode's id, or the id of an API key or account for its holder and all that they submitted.
 
     Script, findings, transcript and reasons go for good, and so does the secret without which the log's entries say
     nothing about them. What is released stays released: withdraw it first to erase title, subtitles and sound.
@@ -51,4 +51,4 @@ def erase(subject: str, reason: str, audio: bool, rewrite: bool, as_json: bool) 
     for episode_id, why in left:
         click.echo(f"{episode_id} is left: {why}", err=True)
     if not subject.startswith("ep_"):
-        click.echo(f"The key {subject} is revoked, and its holder's name is gone.")
+        click.echo(f"{subject} opens nothing any more, and its holder's name is gone.")

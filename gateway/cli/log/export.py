@@ -58,13 +58,20 @@ def export(since: datetime | None, until: datetime | None, subject: str | None, 
 @click.command("verify-export")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--vkey", help="The log's verifier key; by default the one that lies in the export.")
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Demand the quorum of this witness policy.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def verify_export(folder: Path, vkey: str | None, as_json: bool) -> None:
+def verify_export(folder: Path, vkey: str | None, policy: Path | None, as_json: bool) -> None:
     """Check the export in FOLDER offline: digests, signature, and that its entries lead to the signed root."""
     from audit.checkpoint import Verifier
     from audit.export_check import verify_export as check
+    from audit.tlog_policy import WitnessPolicy
 
-    found = check(folder, verifier=Verifier.parse(vkey) if vkey else None)
+    demanded = WitnessPolicy.parse(policy.read_bytes()) if policy is not None else None
+    found = check(folder, verifier=Verifier.parse(vkey) if vkey else None, policy=demanded)
     if as_json:
         print_json({"origin": found.origin, "size": found.size, "entries": found.entries, "key_given": bool(vkey)})
         return

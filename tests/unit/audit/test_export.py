@@ -17,11 +17,15 @@ from sqlalchemy.orm import Session
 
 from audit import export as exporting
 from audit.checkpoint import LogKey
+from audit.cosignature import cosign, witness_verifier
+from audit.countersignatures import add_cosignature
 from audit.errors import ExportError, LogDivergedError
 from audit.export import export
 from audit.export_check import MANIFEST, Exported, sha256_of, verify_export
 from audit.log import Log
+from audit.note import split_note
 from audit.store import ENTRIES
+from audit.tlog_policy import WitnessPolicy
 
 
 def made(engine: Engine, log: Log, folder: Path, **options: Any) -> Exported:
@@ -292,3 +296,25 @@ def test_clock_that_went_back_leaves_no_gap(engine: Engine, log: Log, tmp_path: 
     seal(engine, log)
     found = made(engine, log, tmp_path / "export", since=START + timedelta(seconds=6))
     assert (found.start, found.entries) == (1, 3)  # the entry at second 5 stands between two that were asked for
+
+
+def test_export_carries_the_witnesses_cosignatures_and_a_policy_may_demand_them(
+    engine: Engine, log: Log, tmp_path: Path
+) -> None:
+    key, name = LogKey.from_seed(b"\x05" * 32), "witness.example"
+    vkey = witness_verifier(key, name).vkey
+    policy = WitnessPolicy.parse(f"log {log.verifier.vkey}\nwitness w {vkey}\nquorum w\n".encode())
+    fill(engine, log, 4)
+    seal(engine, log)
+    made(engine, log, tmp_path / "before")
+    with Session(engine) as session, session.begin():
+        checkpoint = log.latest_checkpoint(session)
+        assert checkpoint is not None
+        line = cosign(split_note(checkpoint.note)[0], name=name, key=key, at=1_700_000_000)
+        add_cosignature(session, size=checkpoint.size, signature=line, at=START)
+    made(engine, log, tmp_path / "after")
+    assert name in (tmp_path / "after" / "checkpoint").read_text()
+    assert verify_export(tmp_path / "after", verifier=log.verifier, policy=policy).entries == 4
+    assert stranger(tmp_path / "after", log.verifier.vkey).returncode == 0
+    with pytest.raises(ExportError, match="quorum"):
+        verify_export(tmp_path / "before", verifier=log.verifier, policy=policy)

@@ -14,6 +14,8 @@ from sqlmodel import select
 from audit.event import EventKind
 from audit.receipt import Receipt, verify_receipt
 from gateway import erasure as erasing
+from gateway.accounts import Account, SignInLink, add_account, create_link
+from gateway.auth import Role
 from gateway.blobs import BlobStore
 from gateway.commitments import commit, digest_of
 from gateway.erasure import GONE, Eraser, Reason
@@ -271,6 +273,25 @@ def test_person_behind_a_key_is_erased_with_everything_they_submitted(chain: Cha
     assert said[-1].facts["left"] == 2
     with pytest.raises(NotFoundError):
         eraser(chain).erase_person("nobody", **ASKED)
+
+
+def test_person_who_signs_in_is_erased_with_name_password_and_sessions(chain: Chain, tmp_path: Path) -> None:
+    now = chain.clock()
+    with chain.database.write() as session:
+        account = add_account(session, f"{MARKER}@press.example", Role.REVIEWER, at=now, log=chain.tools.log)
+        account.password_hash, account.totp_secret = f"$argon2id${MARKER}", "SECRET"
+        create_link(session, account, at=now)
+    person = eraser(chain).erase_person(account.id, **ASKED)
+    assert (person.episodes, person.left) == ((), ())
+    with chain.database.read() as session:
+        row = session.get_one(Account, account.id)
+        said = [one.event.kind.value for one in chain.tools.log.events_for(session, account.id)]
+        assert session.exec(select(SignInLink)).all() == []
+    assert (row.name, row.password_hash, row.totp_secret) == (f"{GONE}-{account.id}", None, None)
+    assert row.disabled_at is not None
+    assert said == ["account.created", "erasure.requested", "account.disabled", "erasure.done"]
+    if chain.database.is_sqlite:
+        assert files_with(tmp_path, MARKER) == []
 
 
 def test_retention_erases_what_ended_long_ago_and_keeps_what_is_public(chain: Chain) -> None:

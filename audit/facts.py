@@ -184,7 +184,8 @@ FORMS: Mapping[EventKind, Form] = {
             "clips": list_of(_CLIP),  # in the order of their digests
             "fingerprint_sha256": SHA256,
             "voices": map_of(LABEL),  # voice id → version
-        }
+        },
+        {"consents": map_of(DIGEST)},  # voice id → consent under which a real person's voice was used
     ),
     EventKind.SPEECH_HEARD: Form(
         {"checked": FLAG},
@@ -206,13 +207,24 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),
     EventKind.EPISODE_CORRECTED: Form({**_BY_A_PERSON, "replacement": LABEL}, {"release_entry": COUNT}),
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
-    EventKind.ACCOUNT_CREATED: Form({"role": SLUG}),
-    EventKind.ACCOUNT_RESET: Form({"role": SLUG}),
-    EventKind.ACCOUNT_DISABLED: Form({"role": SLUG}),
     EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG}),
     EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),
     EventKind.ERASURE_REQUESTED: Form({"reason": SLUG, "role": SLUG, "audio": FLAG}),
     EventKind.ERASURE_DONE: Form({"audio": FLAG, "files": COUNT}, {"left": COUNT}),
+    EventKind.ACCOUNT_CREATED: Form({"role": SLUG}),
+    EventKind.ACCOUNT_RESET: Form({"role": SLUG}),
+    EventKind.ACCOUNT_DISABLED: Form({"role": SLUG}),
+    EventKind.CONSENT_RECORDED: Form(
+        {
+            "voice": LABEL,
+            "digest": DIGEST,  # over the record and a secret salt, so that no name can be guessed from it
+            "purposes": list_of(SLUG),
+            "territories": list_of(LABEL),
+            "valid_from": TIME,
+            "valid_until": TIME,
+        }
+    ),
+    EventKind.CONSENT_REVOKED: Form({"voice": LABEL, "digest": DIGEST}),
     EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL, "public": DIGEST}),
     EventKind.KEY_RETIRED: Form({"purpose": SLUG}),
     EventKind.APIKEY_CREATED: Form({"role": SLUG, "expires_at": or_null(TIME)}),

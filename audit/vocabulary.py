@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     ACCOUNT_CREATED = "account.created"  # somebody may sign in to the console
     ACCOUNT_RESET = "account.reset"  # their password, codes and sessions are void
     ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
+    CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
+    CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
     # The installation itself; the subject is the key, the API key, or "policy", "settings" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
     KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read

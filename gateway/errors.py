@@ -129,6 +129,14 @@ class WithdrawnError(GatewayError):
     title = "The episode was taken back"
 
 
+class ConsentMissingError(GatewayError):
+    """A real person's voice has no valid consent for what this installation does."""
+
+    slug = "consent-missing"
+    status = 403
+    title = "The voice may not be used"
+
+
 class RangeNotSatisfiableError(GatewayError):
     """The byte ranges lie outside the file, or are too many or overlap; `size` is the file's size in bytes."""
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 
 from audit.event import Event, EventKind, Fact
 from gateway.commitments import commit, digest_of, secret_of
+from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
 from gateway.submissions import State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
@@ -30,7 +31,8 @@ def submit(
     After the commit, call `settle_soon` and `Engine.enqueue`. Sending the same text under the same key returns the
     first submission. What cannot be accepted leaves nothing behind, no event either: it never became a submission.
 
-    Raises `TooLargeError`, `ScriptError` (with line and column), `VoiceError`, `IdempotencyConflictError`.
+    Raises `TooLargeError`, `ScriptError` (with line and column), `VoiceError`, `IdempotencyConflictError`,
+    `ConsentMissingError`.
     """
     # Everything before the first query runs outside the transaction, so a long script holds no lock.
     size = len(text.encode("utf-8", "surrogatepass"))
@@ -46,6 +48,13 @@ def submit(
     if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
         return earlier, False
     at = toolchain.clock()
+    required_consents(
+        session,
+        [voice.id for voice in voices.values()],
+        cards=toolchain.voices.cards,
+        settings=toolchain.settings,
+        at=at,
+    )
     row = Submission(
         id=new_episode_id(),
         state=State.RECEIVED.value,

@@ -34,10 +34,12 @@ from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
 from gateway import publish, shadow
 from gateway.commitments import commit, commit_text, secret_of
+from gateway.consent import required_consents
 from gateway.db import is_unavailable
 from gateway.engine import Durably
 from gateway.errors import (
     ConflictError,
+    ConsentMissingError,
     GatewayError,
     NotFoundError,
     StorageError,
@@ -140,12 +142,15 @@ class Pipeline:
         if row.state != State.SCREENED:
             return row.state
         script = parse_script(row.script)
+        with self._tools.database.read() as session:
+            consents = self._consents(session, row)
         production = self._tools.producer.produce(
             script,
             episode_id=episode_id,
             at=self._tools.clock(),
             screening=self._screening(row),
             disclosure=self._tools.settings.disclosure.strip() or None,
+            consents=consents,
             progress=partial(self._progress, episode_id) if self._progress else None,
         )
         manifests = {}
@@ -169,6 +174,8 @@ class Pipeline:
                 "fingerprint_sha256": sha256(fingerprint.to_bytes()).hexdigest(),
                 "voices": {voice: self._tools.voices.get(voice).version for _, voice in script.voices},
             }
+            if consents:
+                facts["consents"] = {**consents}
             move(row, State.PRODUCED, at=at)
             self._tools.log.record(session, Event(EventKind.CLIP_PRODUCED, at, row.id, SYSTEM, facts))
 
@@ -233,7 +240,9 @@ class Pipeline:
         """5. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            verdict = strictest([self._verdict(row), self._heard_verdict(session, row.id)])
+            verdict = strictest(
+                [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
+            )
             facts: dict[str, Fact] = {"verdict": verdict.value}
             if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed:
                 move(row, State.APPROVED, at=at)
@@ -260,6 +269,7 @@ class Pipeline:
         log = self._tools.log
 
         def announce(session: Session, row: Submission, at: datetime) -> None:
+            self._consents(session, row)  # one that was revoked since it was spoken stops the release
             publish.intend(session, row, log=log, at=at)
 
         # If we crash after this commit, the intent stands in the log without a release, and the next try uses it.
@@ -280,6 +290,7 @@ class Pipeline:
         )
 
         def go_public(session: Session, row: Submission, at: datetime) -> None:
+            self._consents(session, row)
             publish.release(session, row, clearance, log=log, at=at)
 
         state = self._commit(episode_id, State.APPROVED, go_public)
@@ -426,6 +437,20 @@ class Pipeline:
         if hearing is not None:
             return Verdict(str(hearing.decision["verdict"]))
         return Verdict.REVIEW if self._tools.hearing_required else Verdict.ALLOW
+
+    def _consents(self, session: Session, row: Submission) -> dict[str, str]:
+        """Return the digest of the consent for each real person's voice; raises `ConsentMissingError`."""
+        voices = [voice for _, voice in parse_script(row.script).voices]
+        tools = self._tools
+        return required_consents(session, voices, cards=tools.voices.cards, settings=tools.settings, at=tools.clock())
+
+    def _consent_verdict(self, session: Session, row: Submission) -> Verdict:
+        """A person must look at an episode whose consent was revoked since it was spoken; it will not be released."""
+        try:
+            self._consents(session, row)
+        except ConsentMissingError:
+            return Verdict.REVIEW
+        return Verdict.ALLOW
 
     def _released_sound(self, episode_id: str) -> str:
         """SHA-256 of the MP3, or of another rendition where there is none: what most listeners will hear."""

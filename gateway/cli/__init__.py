@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.account import account
 from gateway.cli.apikey import apikey
+from gateway.cli.consent import consent
 from gateway.cli.demo import demo
 from gateway.cli.erase import erase
 from gateway.cli.fsck import fsck
@@ -59,6 +60,7 @@ for command in (
     account,
     models,
     voices,
+    consent,
     policy,
     log,
     fsck,

@@ -177,6 +177,30 @@ class ConfinementError(GatewayError):
     title = "Uploads cannot be parsed safely here"
 
 
+class MalformedQueryError(GatewayError):
+    """A query of soft binding resolution cannot be understood."""
+
+    slug = "malformed-query"
+    status = 400
+    title = "The query cannot be understood"
+
+
+class UriTooLongError(GatewayError):
+    """A query is too long for an address; send it in a body."""
+
+    slug = "uri-too-long"
+    status = 414
+    title = "The address is too long"
+
+
+class ReportRefusedError(GatewayError):
+    """A signed report does not hold: changed, signed with another key, or about another file."""
+
+    slug = "report-refused"
+    status = 422
+    title = "The signed report does not hold"
+
+
 class ReleaseRefusedError(GatewayError):
     """A condition for release is not met: receipt, approval or stored bytes."""
 

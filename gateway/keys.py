@@ -10,6 +10,8 @@
 | `claim-signer.key`, `claim-chain.pem` | ES256 key of the C2PA leaf; leaf and issuing CA | worker |
 | `claim-issuer.key`, `claim-issuer.pem` | development CA, renews the leaf under the same root | `assay keygen` |
 | `claim-root.pem` | trust anchor that verifiers load | everybody; public |
+| `report.key` | Ed25519 key that signs verification reports, and nothing else; made with the first | gateway |
+| `report.jwk` | its public half | everybody; public |
 
 The development root's own key is not kept. Production brings its own certificate in the same files.
 """
@@ -17,9 +19,11 @@ The development root's own key is not kept. Production brings its own certificat
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +36,7 @@ PRIVATE_MODE = 0o600
 WATERMARK_KEY_BYTES = 32
 CURRENT_WATERMARK = "watermark.key"
 PROTECTED_TEXTS = "protected-texts.key"
+REPORTS = "report.key"
 RETIRED_PATTERN = "watermark-*.key"
 MOST_WATERMARK_KEYS = 16  # every one costs the reader a pass over the sound, and a share of what may match by chance
 
@@ -112,6 +117,28 @@ def make_protected_texts_key(files: KeyFiles) -> bytes:
             raise KeyMaterialError(f"cannot make {files.folder} ({error.strerror}); set ASSAY_HOME") from error
         store_private(files.path(PROTECTED_TEXTS), _new_secret())
     return files.protected_texts_key()
+
+
+def make_report_key(files: KeyFiles) -> bytes:
+    """Make the key that signs reports where there is none yet, and return it as PEM; its public half lies beside it."""
+    if not files.path(REPORTS).exists():
+        with suppress(OSError):  # safe to ignore: writing the key says what is wrong
+            files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        with suppress(KeyMaterialError):  # another process made it meanwhile; what is wrong otherwise, reading it says
+            store_private(files.path(REPORTS), pem)
+    return files.private(REPORTS)
+
+
+def publish_report_key(files: KeyFiles, jwk: dict[str, str]) -> None:
+    """Write the public half of the key that signs reports beside it, where it is not there yet."""
+    with suppress(KeyMaterialError):  # safe to ignore: only `assay verify-report` without `--key` needs the file
+        _write_public(files, "report.jwk", (json.dumps(jwk) + "\n").encode(), [])
 
 
 def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: datetime) -> list[str]:

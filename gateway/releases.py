@@ -136,6 +136,12 @@ def last_withdrawal(session: Session) -> datetime | None:
     return session.exec(select(func.max(EpisodeWithdrawal.withdrawn_at))).one()
 
 
+def manifest_of_label(session: Session, label: str) -> str | None:
+    """Return the digest of the stored manifest with this label, None unless its episode is released."""
+    row = session.exec(select(Clip).where(col(Clip.manifest_label) == label)).first()
+    return row.manifest_sha256 if row is not None and find_released(session, row.episode_id) is not None else None
+
+
 def manifest_beside(session: Session, sha256: str) -> str | None:
     """Return the digest of the stored manifest of a file with these bytes, or None if no such file was made here."""
     row = session.get(Clip, sha256)

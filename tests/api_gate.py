@@ -28,14 +28,18 @@ from gateway.app import build_console
 from gateway.auth import Authenticator, Role, create_key
 from gateway.console.mount import mount_console
 from gateway.erasure import Eraser
+from gateway.keys import KeyFiles, make_report_key
 from gateway.pages.views import Pages
 from gateway.pipeline import Pipeline
 from gateway.review import ReviewDesk
 from gateway.verification.opening import DirectOpener
+from gateway.verification.resolver import SoftBindingResolver
+from gateway.verification.signing import ReportSigner
 from gateway.verify import Verifier
 from synth.audio import Samples
 from synth.decode import DecodeLimits, decode
 from synth.fingerprint import fingerprint
+from synth.manifest import SOFT_BINDINGS
 from synth.watermark import Detection, Payload, Presence
 from tests.gateway_chain import Chain, Clock, build_chain, plainly
 from tests.production_samples import CATALOGUE, gate, producer
@@ -146,6 +150,11 @@ def build_gate(
         authenticator=Authenticator(database=tools.database, clock=tools.clock),
         reviews=desk,
         verifier=verifier,
+        reports=ReportSigner(private_key_pem=make_report_key(KeyFiles(home / "report-keys")), endpoint=PUBLIC_URL),
+        resolver=SoftBindingResolver(
+            database=tools.database,
+            algorithms={SOFT_BINDINGS[mark.name].name: SOFT_BINDINGS[mark.name].bits for mark in marks},
+        ),
         pages=Pages(organisation="Harbour Radio", public_url=PUBLIC_URL, most_bytes=tools.settings.max_upload_bytes),
         eraser=Eraser(database=tools.database, log=tools.log, blobs=tools.blobs, clock=tools.clock),
         probes=the_probes(chain),

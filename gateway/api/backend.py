@@ -18,6 +18,8 @@ from gateway.erasure import Eraser
 from gateway.pages.views import Pages
 from gateway.review import ReviewDesk
 from gateway.toolchain import Toolchain
+from gateway.verification.resolver import SoftBindingResolver
+from gateway.verification.signing import ReportSigner
 from gateway.verify import Verifier
 
 
@@ -36,6 +38,8 @@ class Backend:
     throttle: Throttle  # how often one client may ask for a verification
     places: Places  # how many uploads are read at once
     examinations: Examinations  # verifications under way
+    reports: ReportSigner
+    resolver: SoftBindingResolver
     screening_places: Places  # how many screenings without a submission run at once
 
 

@@ -19,6 +19,7 @@ from gateway.api import (
     problems,
     reviews,
     screenings,
+    softbinding,
     submissions,
     verifications,
     voices,
@@ -29,6 +30,7 @@ from gateway.api.middleware import Envelope
 from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
 from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
+from gateway.api.softbinding_schemas import BindingIn
 
 ROUTERS = (
     submissions.router,
@@ -37,6 +39,7 @@ ROUTERS = (
     withdrawals.router,
     verifications.router,
     voices.router,
+    softbinding.router,
     screenings.router,
     moderations.router,
     perspective.router,
@@ -45,7 +48,7 @@ ROUTERS = (
     pages.router,
     health.router,
 )
-BODIES = (ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited
+BODIES = (BindingIn, ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited
 
 
 def mount(app: FastAPI, backend: Backend) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 from starlette.concurrency import run_in_threadpool
@@ -75,7 +76,13 @@ def _show(backend: Backend, examination: Examination, wait: float, *, redirect: 
         return _refusal(backend, error)
     if report is None:
         return RedirectResponse(address, 303) if redirect else _page(backend.pages.pending(address))
-    return _page(backend.pages.result(report, signed_url=None))
+    label = report.episode.manifest_label if report.episode is not None and report.episode.state == "released" else None
+    page = backend.pages.result(
+        report,
+        signed_url=f"/v1/verifications/{examination.id}/signed",
+        manifest_url=f"/v1/manifests/{quote(label, safe='')}" if label else None,
+    )
+    return _page(page)
 
 
 def _refusal(backend: Backend, error: Exception) -> Response:

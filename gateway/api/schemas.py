@@ -352,6 +352,12 @@ class MilestoneOut(Model):
     at: datetime
 
 
+class KeysOut(Model):
+    """Public keys, as JSON Web Keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
 class PendingOut(Model):
     """A verification that is still under way."""
 

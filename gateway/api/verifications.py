@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -12,8 +13,9 @@ from gateway.api.backend import Backend, BackendDep
 from gateway.api.bodies import media_type_of, read_body, read_upload
 from gateway.api.examinations import Examination
 from gateway.api.problems import problem_responses
-from gateway.api.schemas import PendingOut, ReportOut
-from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.api.schemas import KeysOut, PendingOut, ReportOut
+from gateway.errors import InvalidRequestError, NotFoundError, UnsupportedMediaError
+from gateway.verification.signing import MEDIA_TYPE as JOSE
 
 router = APIRouter(tags=["verification"])
 
@@ -22,7 +24,7 @@ RAW_TYPES = frozenset(
     ["application/octet-stream", "application/ogg", "video/mp4", "video/webm"]  # containers that often hold only audio
 )
 _FILE = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The audio file."}
-_REQUEST_BODY = {
+AUDIO_BODY = {
     "required": True,
     "description": "The file, as one multipart field named `file` or as the body itself (`audio/*`).",
     "content": {
@@ -69,7 +71,7 @@ async def begun(request: Request, backend: BackendDep) -> Examination:
     "/v1/verifications",
     response_model=ReportOut,
     responses={**_PENDING, **problem_responses(400, 408, 413, 415, 422, 429, 503)},
-    openapi_extra={"requestBody": _REQUEST_BODY},
+    openapi_extra={"requestBody": AUDIO_BODY},
 )
 def verify(examination: Annotated[Examination, Depends(begun)], wait: Wait = WAIT_SECONDS) -> Response:
     """Examine an audio file and say, check by check, what is known about it.
@@ -89,6 +91,29 @@ def verify(examination: Annotated[Examination, Depends(begun)], wait: Wait = WAI
 def get_verification(verification_id: VerificationId, backend: BackendDep, wait: Wait = 0.0) -> Response:
     """Return the result of a verification that was begun a short while ago."""
     return _answer(backend.examinations.find(verification_id), wait)
+
+
+@router.get(
+    "/v1/verifications/{verification_id}/signed",
+    response_class=Response,
+    responses={
+        200: {"description": "The report as JSON Web Signature (RFC 7515).", "content": {JOSE: {}}},
+        **problem_responses(404, 422, 429, 503),
+    },
+)
+def get_signed(verification_id: VerificationId, backend: BackendDep) -> Response:
+    """Return the result of a verification signed, to be shown to somebody else: `assay verify-report` checks it."""
+    report = backend.examinations.find(verification_id).wait(0.0)
+    if report is None:
+        raise NotFoundError("the file is still being examined; look again when the result is there")
+    disposition = {"Content-Disposition": 'attachment; filename="verification-report.json"'}
+    return Response(json.dumps(backend.reports.sign(report)), 200, disposition, JOSE)
+
+
+@router.get("/.well-known/jwks.json")
+def get_keys(backend: BackendDep) -> KeysOut:
+    """Return the public keys that signed reports are checked with, as a JSON Web Key set."""
+    return KeysOut(keys=[backend.reports.jwk])
 
 
 def _answer(examination: Examination, wait: float) -> Response:

@@ -149,6 +149,12 @@ def soft_bindings(marks: Sequence[Watermark]) -> dict[str, SoftBindingAlgorithm]
     return named
 
 
+def resolved_algorithms(marks: Sequence[Watermark]) -> dict[str, int]:
+    """Name the soft binding algorithms of the loaded watermarks, with the bits of their values."""
+    named = soft_bindings(marks)
+    return {named[mark.name].name: named[mark.name].bits for mark in marks}
+
+
 def build_credentials_reader(settings: Settings) -> ContentCredentialsReader:
     """Build the reader of C2PA credentials with the installation's own trust anchor; proves itself before use."""
     from synth.adapters.contentcredentials import ContentCredentialsReader

@@ -7,8 +7,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gateway.app.installed import record_installation
-from gateway.app.parts import build_engine, build_toolchain, build_verifier, software_version, start_worker, utc_now
-from gateway.keys import KeyFiles
+from gateway.app.parts import (
+    build_engine,
+    build_toolchain,
+    build_verifier,
+    resolved_algorithms,
+    software_version,
+    start_worker,
+    utc_now,
+)
+from gateway.keys import KeyFiles, make_report_key, publish_report_key
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -109,6 +117,8 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     from gateway.erasure import Eraser
     from gateway.pages.views import Pages
     from gateway.review import ReviewDesk
+    from gateway.verification.resolver import SoftBindingResolver
+    from gateway.verification.signing import ReportSigner
 
     settings, database, log = toolchain.settings, toolchain.database, toolchain.log
     files = KeyFiles(settings.keys)
@@ -121,6 +131,8 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     verifier = build_verifier(
         settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count
     )
+    signer = ReportSigner(private_key_pem=make_report_key(files), endpoint=settings.public_url)
+    publish_report_key(files, signer.jwk)
     return Backend(
         toolchain=toolchain,
         enqueue=engine.enqueue,
@@ -133,6 +145,8 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
             enqueue=engine.enqueue,
         ),
         verifier=verifier,
+        reports=signer,
+        resolver=SoftBindingResolver(database=database, algorithms=resolved_algorithms(toolchain.marks)),
         pages=Pages(
             organisation=settings.organisation,
             public_url=settings.public_url,

@@ -23,6 +23,7 @@ from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
+from gateway.cli.verify_report import verify_report
 from gateway.cli.voices import voices
 from gateway.cli.withdraw import withdraw
 from gateway.cli.work import work
@@ -53,6 +54,7 @@ for command in (
     make,
     screen,
     verify,
+    verify_report,
     withdraw,
     erase,
     keygen,

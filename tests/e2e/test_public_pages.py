@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from gateway.api.examinations import Examinations
 from gateway.api.throttle import Throttle
+from gateway.cli import main
 from gateway.verification.report import Report
 from synth.decode import decode
 from synth.errors import AudioError
@@ -182,3 +185,27 @@ def test_upload_is_gone_from_memory_and_disk_when_the_answer_is_there(gate: Gate
         assert not path.is_file() or marker not in path.read_bytes(), path
     assert not any(marker in path.read_bytes() for path in Path("/tmp").glob("tmp*") if path.is_file())
     examinations.close()
+
+
+def test_result_can_be_taken_along_signed_and_checked_offline(
+    gate: Gate, mp3: bytes, released: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = send(gate, mp3).text
+    (address,) = re.findall(r'href="(/v1/verifications/[^"]+/signed)"', page)
+    answer = gate.client().get(address)
+    assert answer.headers["content-type"] == "application/jose+json"
+    Path("report.json").write_bytes(answer.content)
+    Path("keys.json").write_bytes(gate.client().get("/.well-known/jwks.json").content)
+    Path("audio.mp3").write_bytes(mp3)
+    Path("other.mp3").write_bytes(mp3 + b"x")
+    run = CliRunner().invoke
+    fine = run(main, ["verify-report", "report.json", "--key", "keys.json", "--audio", "audio.mp3"])
+    assert fine.exit_code == 0, fine.output
+    assert "genuine" in fine.output
+    other = run(main, ["verify-report", "report.json", "--key", "keys.json", "--audio", "other.mp3"])
+    assert other.exit_code == 1
+    Path("report.json").write_bytes(answer.content.replace(b'"payload": "e', b'"payload": "f'))
+    assert run(main, ["verify-report", "report.json", "--key", "keys.json"]).exit_code == 1
+    (manifest,) = re.findall(r'href="(/v1/manifests/[^"]+)"', page)
+    assert gate.client().get(manifest).status_code == 200

@@ -30,6 +30,11 @@ BEYOND_SCHEMAS = {
     ("/v1/submissions", "POST"),
     ("/v1/submissions", "GET"),
     ("/v1/verifications", "POST"),
+    ("/v1/episodes/{episode_id}/withdrawal", "POST"),
+    ("/v1/matches/byBinding", "GET"),
+    ("/v1/matches/byBinding", "POST"),
+    ("/v1/matches/byContent", "POST"),
+    ("/v1/manifests/{manifest_id}", "GET"),
     ("/v1/screenings", "POST"),
     ("/v1alpha1/comments:analyze", "POST"),
     ("/v1/reviews/{episode_id}/approve", "POST"),
@@ -47,6 +52,16 @@ NOTHING_TO_GET_WRONG = {
         "/v1/log/tile/{path}",
     )
     for method in ("GET", "HEAD")
+}
+NOTHING_TO_GET_WRONG |= {
+    (path, "GET")
+    for path in (
+        "/.well-known/c2pa-soft-binding-resolution",
+        "/.well-known/jwks.json",
+        "/v1/services/capabilities",
+        "/v1/services/status",
+        "/v1/services/supportedAlgorithms",
+    )
 }
 
 

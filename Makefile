@@ -77,13 +77,13 @@ test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, wh
 coqui-voice: setup-coqui ## make a VITS voice for coqui-tts out of a packaged one, offline, into var/models/coqui-joe
 	@$(BIN)/python -m synth.training.coqui_voice --out var/models/coqui-joe
 
-test-outside: setup-dev ## check the published log with Go's checksum-database code and nginx (Debian packages; root installs them)
-	@for package in golang-go golang-golang-x-mod-dev nginx-light; do \
+test-outside: setup-dev ## check with Debian's programs (root installs them): the published log with Go and nginx, keys in SoftHSM
+	@for package in golang-go golang-golang-x-mod-dev nginx-light softhsm2; do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then apt-get install -y --no-install-recommends $$missing; \
 	  else echo "these Debian packages are needed; install them first: apt-get install$$missing"; exit 1; fi; fi
-	@ASSAY_TEST_OUTSIDE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/outside
+	@ASSAY_TEST_OUTSIDE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/outside tests/contract/test_claim_key_port.py
 
 check: lint test ## everything that must be clean before a change lands
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from audit.errors import AuditError
 from policies.errors import InvalidPolicyError, KnowledgeBaseError, ModelUnavailableError, PolicyError
-from synth.errors import AudioError, MarkUnavailableError, ReadBackError, ScriptError, SynthError, VoiceError
+from synth.errors import (
+    AudioError,
+    MarkUnavailableError,
+    ReadBackError,
+    ScriptError,
+    SignerUnavailableError,
+    SynthError,
+    VoiceError,
+)
 
 
 class GatewayError(Exception):
@@ -225,6 +233,7 @@ PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (AudioError, Problem("invalid-audio", 422, "The audio cannot be read")),
     (MarkUnavailableError, Problem("mark-unavailable", 503, "A configured watermark cannot be loaded")),
     (ReadBackError, Problem("read-back-failed", 500, "A layer did not read back from the finished clip")),
+    (SignerUnavailableError, Problem("signer-unavailable", 503, "The claim signer does not answer")),
     (SynthError, Problem("synthesis-failed", 500, "The clip could not be produced")),
     (InvalidPolicyError, Problem("policy-unusable", 503, "The policy cannot be used")),
     (KnowledgeBaseError, Problem("knowledge-base", 422, "The knowledge base was not changed")),

@@ -31,6 +31,7 @@ from pathlib import Path
 from audit.checkpoint import LogKey
 from gateway.errors import KeyMaterialError
 from synth.pki import Credential, DevelopmentChain, expires_at, issue_development_chain, renew_leaf
+from synth.signing.filekey import decrypt_key, encrypt_key, is_encrypted
 
 PRIVATE_MODE = 0o600
 WATERMARK_KEY_BYTES = 32
@@ -141,8 +142,13 @@ def publish_report_key(files: KeyFiles, jwk: dict[str, str]) -> None:
         _write_public(files, "report.jwk", (json.dumps(jwk) + "\n").encode(), [])
 
 
-def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: datetime) -> list[str]:
-    """Make every key file that is missing and return the names of those made; existing files are never touched."""
+def generate_keys(
+    files: KeyFiles, *, log_origin: str, organisation: str, at: datetime, passphrase: bytes | None = None
+) -> list[str]:
+    """Make every key file that is missing and return the names of those made; existing files are never touched.
+
+    With a `passphrase` the claim signer's and its authority's keys are encrypted.
+    """
     try:
         # The folder around the keys holds unpublished scripts, so a new one is its owner's alone as well.
         files.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -158,11 +164,11 @@ def generate_keys(files: KeyFiles, *, log_origin: str, organisation: str, at: da
         _write(files, CURRENT_WATERMARK, _new_secret(), made)
     if not files.path("claim-signer.key").exists():
         chain = issue_development_chain(at=at, organisation=organisation)
-        _write(files, "claim-issuer.key", chain.issuing.private_key_pem, made)
+        _write(files, "claim-issuer.key", _protected(chain.issuing.private_key_pem, passphrase), made)
         _write_public(files, "claim-issuer.pem", chain.issuing.certificate_pem, made)
         _write_public(files, "claim-root.pem", chain.root_certificate_pem, made)
         _write_public(files, "claim-chain.pem", chain.certificate_chain_pem, made)
-        _write(files, "claim-signer.key", chain.leaf.private_key_pem, made)
+        _write(files, "claim-signer.key", _protected(chain.leaf.private_key_pem, passphrase), made)
     return made
 
 
@@ -200,16 +206,34 @@ def rotate_watermark(files: KeyFiles) -> Rotation:
     return Rotation(epoch=watermark_epoch(bytes.fromhex(fresh.decode())), retired=epoch)
 
 
-def renew_claim_signer(files: KeyFiles, *, at: datetime) -> datetime:
+def renew_claim_signer(files: KeyFiles, *, at: datetime, passphrase: bytes | None = None) -> datetime:
     """Replace the development leaf by a fresh one under the same root; returns when the new one expires."""
-    issuing = Credential(files.public("claim-issuer.pem"), files.private("claim-issuer.key"))
-    old = Credential(files.public("claim-chain.pem"), files.private("claim-signer.key"))
+    authority = decrypt_key(files.private("claim-issuer.key"), passphrase)
+    issuing = Credential(files.public("claim-issuer.pem"), authority)
+    old = Credential(files.public("claim-chain.pem"), b"")
     chain = renew_leaf(DevelopmentChain(files.public("claim-root.pem"), issuing, old), at=at)
     # A crash between the two renames leaves a key that does not fit its certificate: signing refuses, and running
     # the renewal again mends it.
-    _replace(files.path("claim-signer.key"), chain.leaf.private_key_pem, PRIVATE_MODE)
+    _replace(files.path("claim-signer.key"), _protected(chain.leaf.private_key_pem, passphrase), PRIVATE_MODE)
     _replace(files.path("claim-chain.pem"), chain.certificate_chain_pem, 0o644)
     return expires_at(chain.certificate_chain_pem)
+
+
+def encrypt_claim_keys(files: KeyFiles, passphrase: bytes) -> list[str]:
+    """Encrypt the key files of the claim signer and its authority that are not; returns their names."""
+    changed = []
+    for name in ("claim-signer.key", "claim-issuer.key"):
+        if not files.path(name).exists():
+            continue  # safe to ignore because an installation with a bought certificate has no authority of its own
+        key = files.private(name)
+        if not is_encrypted(key):
+            _replace(files.path(name), encrypt_key(key, passphrase), PRIVATE_MODE)
+            changed.append(name)
+    return changed
+
+
+def _protected(private_key_pem: bytes, passphrase: bytes | None) -> bytes:
+    return encrypt_key(private_key_pem, passphrase) if passphrase else private_key_pem
 
 
 def store_private(path: Path, content: bytes) -> None:

@@ -74,6 +74,7 @@ from gateway.submissions import (
 from gateway.toolchain import Toolchain
 from policies.decision import Verdict, strictest
 from synth.credentials import Screening
+from synth.errors import SignerUnavailableError
 from synth.markdown import parse_script
 
 SYSTEM, POLICY = "system", "policy"  # actors that are no API key
@@ -352,7 +353,7 @@ class Pipeline:
         except Exception as error:
             if is_unavailable(error):
                 raise
-            final = not isinstance(error, StorageError)
+            final = not isinstance(error, StorageError | SignerUnavailableError)
             self._tell(step, episode_id, error, final=final)
             if not final:
                 raise

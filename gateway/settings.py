@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,23 @@ class Settings(BaseSettings):
     speech_allow_plain_http: bool = Field(
         False, description="Let scripts and key go to the speech endpoint unencrypted, beyond this machine."
     )
+    signer: Literal["file", "socket", "pkcs11", "callback"] = Field(
+        "file", description="Where the claim signer's key is: `file`, `socket`, `pkcs11` or `callback`."
+    )
+    signer_passphrase: SecretStr = Field(SecretStr(""), description="Passphrase of the claim signer's key file.")
+    signer_passphrase_file: Path | None = Field(
+        None, description="File with that passphrase in its first line, mode 0600, in place of the variable."
+    )
+    signer_socket: Path | None = Field(
+        None, description="Unix socket of `assay signer`; empty means `signer.sock` under `home`."
+    )
+    signer_users: tuple[int, ...] = Field((), description="User ids that may ask `assay signer`; empty means its own.")
+    signer_per_minute: int = Field(600, gt=0, description="Claims that `assay signer` signs in a minute.")
+    signer_callback: str = Field("", description="`package.module:function` that signs, for `callback`.")
+    pkcs11_module: Path | None = Field(None, description="Shared library of the PKCS #11 driver.")
+    pkcs11_token: str = Field("", description="Label of the token.")
+    pkcs11_key: str = Field("", description="Label of the private key in the token.")
+    pkcs11_pin_file: Path | None = Field(None, description="File with the token's PIN in its first line, mode 0600.")
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")
@@ -142,6 +160,14 @@ class Settings(BaseSettings):
             raise ValueError(f"marks must name 'audioseal' and 'keyed' at most once each, got {list(self.marks)}")
         if Rendition.MP3 not in self.renditions or len(set(self.renditions)) != len(self.renditions):
             raise ValueError("renditions must name audio/mpeg, and nothing twice; set ASSAY_RENDITIONS")
+        if self.signer == "pkcs11":
+            wanted = (self.pkcs11_module, self.pkcs11_token, self.pkcs11_key, self.pkcs11_pin_file)
+            if not all(wanted):
+                raise ValueError("signer pkcs11 needs ASSAY_PKCS11_MODULE, _TOKEN, _KEY and _PIN_FILE")
+        if self.signer == "callback" and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", self.signer_callback):
+            raise ValueError("signer callback needs ASSAY_SIGNER_CALLBACK=package.module:function")
+        if self.signer_passphrase_file is not None and self.signer_passphrase.get_secret_value():
+            raise ValueError("set ASSAY_SIGNER_PASSPHRASE or ASSAY_SIGNER_PASSPHRASE_FILE, not both")
         if self.environment is Environment.PRODUCTION:
             if not self.public_url.startswith("https://"):
                 raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")
@@ -170,6 +196,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Folder of the private keys and certificates."""
         return self.home / "keys"
+
+    @property
+    def signer_address(self) -> Path:
+        """The Unix socket of the signer process."""
+        return self.signer_socket or self.home / "signer.sock"
 
     @property
     def protected_texts(self) -> Path:

@@ -32,3 +32,11 @@ class ReadBackError(SynthError):
 
 class CredentialsError(SynthError):
     """The claim signer cannot sign, or its key or certificate cannot be used."""
+
+
+class SigningRefusedError(CredentialsError):
+    """The claim signer will not sign this, however often it is asked."""
+
+
+class SignerUnavailableError(CredentialsError):
+    """The claim signer, or the time-stamp authority, does not answer now; the same request may succeed later."""

@@ -15,6 +15,7 @@ from synth.audio import MarkedSpeech
 from synth.credentials import ClipFacts, ClipFingerprint, ClipMark, ClipVoice, Screening
 from synth.encode import encode
 from synth.pki import DevelopmentChain, issue_development_chain
+from synth.signing.filekey import FileKey
 
 
 def digest(letter: str) -> str:
@@ -71,6 +72,7 @@ def signer(certificates: DevelopmentChain, *, anchors: bytes | None = None) -> C
     """Return a signer that trusts its own root, or `anchors` instead."""
     return ContentCredentialsSigner(
         reader=ContentCredentialsReader(trust_anchors_pem=anchors or certificates.trust_anchors_pem),
-        certificate_chain_pem=certificates.certificate_chain_pem,
-        private_key_pem=certificates.leaf.private_key_pem,
+        key=FileKey(
+            certificate_chain_pem=certificates.certificate_chain_pem, private_key_pem=certificates.leaf.private_key_pem
+        ),
     )

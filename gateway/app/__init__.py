@@ -9,13 +9,11 @@ from gateway.app.installed import (
 )
 from gateway.app.parts import (
     build_blobs,
-    build_credentials_reader,
     build_engine,
     build_log,
     build_log_files,
     build_marks,
     build_pipeline,
-    build_signer,
     build_toolchain,
     build_verifier,
     convert_audioseal,
@@ -29,6 +27,13 @@ from gateway.app.parts import (
 )
 from gateway.app.protectedtexts import new_registry, registered_texts, store_texts
 from gateway.app.screening import assemble_screeners, build_claim_encoder, build_screener, build_screeners
+from gateway.app.signing import (
+    build_credentials_reader,
+    build_key,
+    build_signer,
+    build_signer_server,
+    claim_passphrase,
+)
 from gateway.app.voices import build_voices
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, build_console, create_app
@@ -42,6 +47,7 @@ __all__ = [
     "build_console",
     "build_credentials_reader",
     "build_engine",
+    "build_key",
     "build_log",
     "build_log_files",
     "build_marks",
@@ -49,9 +55,11 @@ __all__ = [
     "build_screener",
     "build_screeners",
     "build_signer",
+    "build_signer_server",
     "build_toolchain",
     "build_verifier",
     "build_voices",
+    "claim_passphrase",
     "convert_audioseal",
     "create_app",
     "inspect_models",

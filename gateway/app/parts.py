@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gateway.app.chores import worker_chores
 from gateway.app.screening import build_screener, build_screeners, build_spoken_check
+from gateway.app.signing import build_credentials_reader, build_signer
 from gateway.app.voices import build_voices
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verification.opening import Opener
     from gateway.verify import Verifier
-    from synth.adapters.claimsigner import ContentCredentialsSigner
-    from synth.adapters.contentcredentials import ContentCredentialsReader
     from synth.credentials import CredentialsReport
     from synth.manifest import SoftBindingAlgorithm
     from synth.watermark import Watermark
@@ -153,29 +152,6 @@ def resolved_algorithms(marks: Sequence[Watermark]) -> dict[str, int]:
     """Name the soft binding algorithms of the loaded watermarks, with the bits of their values."""
     named = soft_bindings(marks)
     return {named[mark.name].name: named[mark.name].bits for mark in marks}
-
-
-def build_credentials_reader(settings: Settings) -> ContentCredentialsReader:
-    """Build the reader of C2PA credentials with the installation's own trust anchor; proves itself before use."""
-    from synth.adapters.contentcredentials import ContentCredentialsReader
-
-    reader = ContentCredentialsReader(trust_anchors_pem=KeyFiles(settings.keys).public("claim-root.pem"))
-    reader.self_test()
-    return reader
-
-
-def build_signer(settings: Settings) -> ContentCredentialsSigner:
-    """Build the claim signer from the key files; proves itself before use."""
-    from synth.adapters.claimsigner import ContentCredentialsSigner
-
-    files = KeyFiles(settings.keys)
-    signer = ContentCredentialsSigner(
-        reader=build_credentials_reader(settings),
-        certificate_chain_pem=files.public("claim-chain.pem"),
-        private_key_pem=files.private("claim-signer.key"),
-    )
-    signer.self_test()
-    return signer
 
 
 def convert_audioseal(generator: Path, detector: Path) -> Path:

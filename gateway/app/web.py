@@ -126,7 +126,8 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     def read_keys() -> None:
         files.log_key()
         files.watermark_keys()
-        files.private("claim-signer.key")
+        if settings.signer == "file" and settings.pkcs11_module is None:
+            files.private("claim-signer.key")
 
     verifier = build_verifier(
         settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count

@@ -21,6 +21,7 @@ from gateway.cli.models import models
 from gateway.cli.policy import policy
 from gateway.cli.screen import screen
 from gateway.cli.serve import serve
+from gateway.cli.signer import signer
 from gateway.cli.terminal import AssayGroup
 from gateway.cli.verify import verify
 from gateway.cli.verify_report import verify_report
@@ -63,6 +64,7 @@ for command in (
     models,
     voices,
     consent,
+    signer,
     policy,
     log,
     fsck,

@@ -72,14 +72,18 @@ class EmbeddedGate:
 
 def prepare(settings: Settings) -> list[str]:
     """Make what a first run needs: folders and, in development, the keys that are missing; returns the new files."""
-    from gateway.app import utc_now
+    from gateway.app import claim_passphrase, utc_now
     from gateway.keys import KeyFiles, generate_keys
     from gateway.settings import Environment
 
     if settings.environment is Environment.PRODUCTION:
         return []  # production keys are made on purpose, by `assay keygen` or by the operator
     return generate_keys(
-        KeyFiles(settings.keys), log_origin=settings.log_origin, organisation=settings.organisation, at=utc_now()
+        KeyFiles(settings.keys),
+        log_origin=settings.log_origin,
+        organisation=settings.organisation,
+        at=utc_now(),
+        passphrase=claim_passphrase(settings),
     )
 
 

@@ -15,22 +15,36 @@ if TYPE_CHECKING:
 @click.command(short_help="Make the keys that are missing.")
 @click.option("--renew-claim-signer", is_flag=True, help="Replace the C2PA leaf by a fresh one under the same root.")
 @click.option("--rotate-watermark", is_flag=True, help="Mark with a fresh key; marks of the old one are still read.")
+@click.option("--encrypt-claim-signer", is_flag=True, help="Encrypt the C2PA keys with the configured passphrase.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def keygen(renew_claim_signer: bool, rotate_watermark: bool, as_json: bool) -> None:
+def keygen(renew_claim_signer: bool, rotate_watermark: bool, encrypt_claim_signer: bool, as_json: bool) -> None:
     """Make the keys that are missing: log key, watermark key, C2PA certificate. Existing keys are never lost."""
     from datetime import UTC, datetime
 
     from gateway import app, keys
+    from gateway.errors import SettingsError
     from gateway.settings import load_settings
 
     settings = load_settings()
     files = keys.KeyFiles(settings.keys)
     now = datetime.now(UTC)
-    if renew_claim_signer and rotate_watermark:
-        raise click.UsageError("renew one thing at a time: --renew-claim-signer or --rotate-watermark")
+    if renew_claim_signer + rotate_watermark + encrypt_claim_signer > 1:
+        raise click.UsageError(
+            "do one thing at a time: --renew-claim-signer, --rotate-watermark or --encrypt-claim-signer"
+        )
+    passphrase = app.claim_passphrase(settings)
+    if encrypt_claim_signer:
+        if passphrase is None:
+            raise SettingsError("there is no passphrase; set ASSAY_SIGNER_PASSPHRASE_FILE")
+        changed = keys.encrypt_claim_keys(files, passphrase)
+        if as_json:
+            print_json({"folder": str(settings.keys), "encrypted": changed})
+        else:
+            click.echo(f"Encrypted in {settings.keys}: {', '.join(changed) or 'nothing, they are already'}.")
+        return
     if renew_claim_signer:
         before = app.keys_in_force(settings)
-        expires = keys.renew_claim_signer(files, at=now)
+        expires = keys.renew_claim_signer(files, at=now, passphrase=passphrase)
         # If we crash here, the new leaf signs and the log does not say so; the next start makes up for it.
         app.record_key_change(settings, before=before)
         if as_json:
@@ -41,7 +55,9 @@ def keygen(renew_claim_signer: bool, rotate_watermark: bool, as_json: bool) -> N
     if rotate_watermark:
         _rotate_watermark(settings, as_json=as_json)
         return
-    made = keys.generate_keys(files, log_origin=settings.log_origin, organisation=settings.organisation, at=now)
+    made = keys.generate_keys(
+        files, log_origin=settings.log_origin, organisation=settings.organisation, at=now, passphrase=passphrase
+    )
     if as_json:
         print_json({"folder": str(settings.keys), "made": made})
     elif made:

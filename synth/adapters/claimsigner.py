@@ -1,44 +1,46 @@
-"""Signs clips with C2PA credentials (c2pa-python 0.38); what it guards against is listed in `contentcredentials`."""
+"""Signs clips with C2PA credentials (c2pa-python 0.38); what it guards against is listed in `contentcredentials`.
+
+The library is never given a private key: it calls back for every signature, and the key answers from wherever it is.
+"""
 
 from __future__ import annotations
 
 import io
-import os
 from datetime import datetime
 
-from c2pa import Builder, C2paError, C2paSignerInfo, C2paSigningAlg, Signer
+from c2pa import Builder, C2paError, C2paSigningAlg, Signer
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from synth.adapters.contentcredentials import PROBE_FACTS, ContentCredentialsReader, probe_clip, require_certificates
+from synth.adapters.contentcredentials import PROBE_FACTS, ContentCredentialsReader, probe_clip
 from synth.containers import OGG, sniff
 from synth.credentials import ClipFacts, CredentialsReport, CredentialsState
 from synth.errors import CredentialsError
 from synth.manifest import build_manifest
+from synth.signing.key import ClaimKey, SignatureAlgorithm
+
+_ALGORITHMS = {
+    SignatureAlgorithm.ES256: C2paSigningAlg.ES256,
+    SignatureAlgorithm.ES384: C2paSigningAlg.ES384,
+    SignatureAlgorithm.ES512: C2paSigningAlg.ES512,
+    SignatureAlgorithm.PS256: C2paSigningAlg.PS256,
+    SignatureAlgorithm.ED25519: C2paSigningAlg.ED25519,
+}
 
 
 class ContentCredentialsSigner:
     """Signs clips with one key, and reads them with its own reader; obligations as for the reader.
 
-    `certificate_chain_pem` holds the leaf first and then its intermediates, never the root; `private_key_pem` is the
-    leaf's unencrypted PKCS #8 key: P-256, P-384, P-521, Ed25519 or RSA. Raises `CredentialsError` when they do not
-    belong together. Needs 2 to 3 times the clip's size in memory while signing.
+    Needs 2 to 3 times the clip's size in memory while signing.
     """
 
-    def __init__(
-        self, *, reader: ContentCredentialsReader, certificate_chain_pem: bytes, private_key_pem: bytes
-    ) -> None:
-        self._algorithm = _matching_algorithm(certificate_chain_pem, private_key_pem)
+    def __init__(self, *, reader: ContentCredentialsReader, key: ClaimKey) -> None:
         self.reader = reader
-        self._chain = certificate_chain_pem
-        self._key = private_key_pem
-        self._signer: tuple[int, Signer] | None = None
+        self._key = key
 
     @property
     def expires_at(self) -> datetime:
         """When the leaf certificate stops being valid, in UTC; from then on nothing can be signed."""
-        return x509.load_pem_x509_certificate(self._chain).not_valid_after_utc
+        return x509.load_pem_x509_certificate(self._key.certificate_chain_pem).not_valid_after_utc
 
     def self_test(self) -> None:
         """Prove that the reader judges as configured and trusts what this key signs, or raise `CredentialsError`."""
@@ -60,15 +62,7 @@ class ContentCredentialsSigner:
             raise CredentialsError(f"cannot sign: the file is not {media_type}, or no manifest can belong to it")
         definition = build_manifest(facts, namespace=self.reader.namespace)
         target = io.BytesIO()
-        try:
-            builder = Builder(definition, self.reader.context)
-            if not container.embeds:
-                builder.set_no_embed()
-            store = builder.sign(self._process_signer(), media_type, io.BytesIO(data), target)
-        except C2paError as error:
-            raise CredentialsError(
-                f"signing failed: {error}; check that the certificate is within its validity and fit to sign claims"
-            ) from error
+        store = self._sign(definition, media_type, data, target, embed=container.embeds)
         signed = target.getvalue()
         if not container.embeds and signed != data:
             raise CredentialsError("the file changed although its manifest lies beside it; do not use this library")
@@ -80,33 +74,33 @@ class ContentCredentialsSigner:
             )
         return signed, store
 
-    def _process_signer(self) -> Signer:
-        """The library's signing object of this process; two threads may both make one, and either will do."""
-        if self._signer is None or self._signer[0] != os.getpid():
-            info = C2paSignerInfo(self._algorithm, self._chain, self._key, None)
-            self._signer = (os.getpid(), Signer.from_info(info))
-        return self._signer[1]
+    def _sign(
+        self, definition: dict[str, object], media_type: str, data: bytes, target: io.BytesIO, *, embed: bool
+    ) -> bytes:
+        """Let the library build and embed the manifest; returns the store.
 
+        The library swallows what a callback raises and reports something else, so it is kept and raised here.
+        """
+        failures: list[CredentialsError] = []
 
-def _matching_algorithm(certificate_chain_pem: bytes, private_key_pem: bytes) -> C2paSigningAlg:
-    """Return the signature algorithm of the key, or raise `CredentialsError` when it is not the certificate's key."""
-    leaf = require_certificates(certificate_chain_pem, "certificate chain")[0]
-    try:
-        key = load_pem_private_key(private_key_pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise CredentialsError("the signing key is not an unencrypted PEM key; run `assay keygen`") from error
-    encoding = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if key.public_key().public_bytes(*encoding) != leaf.public_key().public_bytes(*encoding):
-        raise CredentialsError("the signing key does not belong to the first certificate of the chain; pair them again")
-    by_curve = {
-        "secp256r1": C2paSigningAlg.ES256,
-        "secp384r1": C2paSigningAlg.ES384,
-        "secp521r1": C2paSigningAlg.ES512,
-    }
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in by_curve:
-        return by_curve[key.curve.name]
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return C2paSigningAlg.ED25519
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
-        return C2paSigningAlg.PS256
-    raise CredentialsError("C2PA allows P-256, P-384, P-521, Ed25519 and RSA of 2048 bits or more; use another key")
+        def sign(claim: bytes) -> bytes:
+            try:
+                return self._key.sign(bytes(claim))
+            except CredentialsError as error:
+                failures.append(error)
+                raise
+
+        chain = self._key.certificate_chain_pem.decode()
+        try:
+            # Made for each clip: that costs a third of a millisecond, and nothing is left that `fork` could break.
+            with Signer.from_callback(sign, _ALGORITHMS[self._key.algorithm], chain, None) as signer:
+                builder = Builder(definition, self.reader.context)
+                if not embed:
+                    builder.set_no_embed()
+                return bytes(builder.sign(signer, media_type, io.BytesIO(data), target))
+        except C2paError as error:
+            if failures:
+                raise failures[0] from error
+            raise CredentialsError(
+                f"signing failed: {error}; check that the certificate is within its validity and fit to sign claims"
+            ) from error

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from c2pa import Builder, C2paError, C2paSignerInfo, C2paSigningAlg, Context, Reader, Signer
-from cryptography import x509
 
 from synth.containers import sniff
 from synth.credentials import (
@@ -37,6 +36,7 @@ from synth.credentials import (
 from synth.errors import CredentialsError
 from synth.manifest import NAMESPACE, build_manifest, parse_facts
 from synth.pki import CLAIM_SIGNING, DevelopmentChain, issue_development_chain
+from synth.signing.key import require_certificates
 
 CLAIM_LIST = "urn:assay:trust:claim-signers"
 TIME_STAMP_LIST = "urn:assay:trust:time-stamp-authorities"
@@ -240,14 +240,6 @@ class ContentCredentialsReader:
             },
             "builder": {"thumbnail": {"enabled": False}},
         }
-
-
-def require_certificates(pem: bytes, what: str) -> list[x509.Certificate]:
-    """Return the certificates in `pem`, at least one, or raise `CredentialsError`."""
-    try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
-        raise CredentialsError(f"the {what} hold no PEM certificate ({error}); check the configured file") from error
 
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:

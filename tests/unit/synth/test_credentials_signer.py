@@ -17,6 +17,7 @@ from synth.adapters.contentcredentials import ContentCredentialsReader
 from synth.credentials import CredentialsState
 from synth.errors import CredentialsError
 from synth.pki import CLAIM_SIGNING, issue_development_chain
+from synth.signing.filekey import FileKey
 from tests.credentials_samples import FACTS, chain, clip, signer
 
 
@@ -75,19 +76,13 @@ def test_leaf_with_the_claim_purpose_alone_is_trusted() -> None:
 def test_key_of_another_certificate_is_refused_at_construction() -> None:
     one, other = chain(), chain()
     with pytest.raises(CredentialsError, match="does not belong"):
-        ContentCredentialsSigner(
-            reader=reader(),
-            certificate_chain_pem=one.certificate_chain_pem,
-            private_key_pem=other.leaf.private_key_pem,
-        )
+        FileKey(certificate_chain_pem=one.certificate_chain_pem, private_key_pem=other.leaf.private_key_pem)
 
 
 @pytest.mark.parametrize("key", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_unreadable_key_is_refused_without_being_printed(key: bytes) -> None:
-    with pytest.raises(CredentialsError, match="not an unencrypted PEM key") as caught:
-        ContentCredentialsSigner(
-            reader=reader(), certificate_chain_pem=chain().certificate_chain_pem, private_key_pem=key
-        )
+    with pytest.raises(CredentialsError, match="not a PEM key") as caught:
+        FileKey(certificate_chain_pem=chain().certificate_chain_pem, private_key_pem=key)
     assert "AAAA" not in str(caught.value)
 
 
@@ -105,7 +100,7 @@ def test_curve_that_c2pa_does_not_know_is_refused() -> None:
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(CredentialsError, match="C2PA allows"):
-        ContentCredentialsSigner(reader=reader(), certificate_chain_pem=certificate, private_key_pem=pem)
+        FileKey(certificate_chain_pem=certificate, private_key_pem=pem)
 
 
 @pytest.mark.parametrize("anchors", [b"", b"garbage"])
@@ -130,8 +125,9 @@ def test_chain_without_its_intermediate_cannot_sign() -> None:
     certificates = chain()
     gate = ContentCredentialsSigner(
         reader=ContentCredentialsReader(trust_anchors_pem=certificates.trust_anchors_pem),
-        certificate_chain_pem=certificates.leaf.certificate_pem,
-        private_key_pem=certificates.leaf.private_key_pem,
+        key=FileKey(
+            certificate_chain_pem=certificates.leaf.certificate_pem, private_key_pem=certificates.leaf.private_key_pem
+        ),
     )
     with pytest.raises(CredentialsError, match="among the trust anchors"):
         gate.sign(clip("audio/wav"), "audio/wav", FACTS)

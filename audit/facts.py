@@ -234,6 +234,7 @@ FORMS: Mapping[EventKind, Form] = {
     ),
     EventKind.POLICY_CHANGED: Form({"part": SLUG, "before": or_null(DIGEST), "after": DIGEST, "entries": COUNT}),
     EventKind.SETTINGS_CHANGED: Form({"digest": DIGEST, "previous": or_null(DIGEST), "settings": map_of(LABEL)}),
+    EventKind.LOG_REBUILT: Form({"found": COUNT, "restored": COUNT, "checkpoint_root": SHA256}),
     EventKind.VERIFICATION_SUMMARISED: Form({"since": TIME, "until": TIME, "counts": map_of(COUNT)}),
 }
 

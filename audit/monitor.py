@@ -26,6 +26,7 @@ class FileDivergence:
     file: str  # its name below the log's folder or URL
     entry: int  # the first entry that it concerns
     reason: str
+    history: bool = False  # the files fit each other and the signature, but not what was seen before
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -46,9 +47,9 @@ class Audit:
 class _FoundError(Exception):
     """Carries the first divergence out of the pass; never leaves this module."""
 
-    def __init__(self, file: str, entry: int, reason: str) -> None:
+    def __init__(self, file: str, entry: int, reason: str, *, history: bool = False) -> None:
         super().__init__(reason)
-        self.divergence = FileDivergence(file, entry, reason)
+        self.divergence = FileDivergence(file, entry, reason, history)
 
 
 def fetch_checkpoint(fetch: Fetch, *, verifier: Verifier) -> Checkpoint:
@@ -104,7 +105,9 @@ class _Check:
         """Check everything, in the order that `audit_files` documents."""
         size, previous = self._checkpoint.size, self._previous
         if previous is not None and previous.size > size:
-            raise _FoundError("checkpoint", size, f"it covers {size} entries, but {previous.size} were shown before")
+            raise _FoundError(
+                "checkpoint", size, f"it covers {size} entries, but {previous.size} were shown before", history=True
+            )
         self._compare_roots()
         for start in range(0, size, TILE_HASHES):
             self._take_bundle(TileName(None, start // TILE_HASHES, min(TILE_HASHES, size - start)))
@@ -151,6 +154,7 @@ class _Check:
                 "checkpoint",
                 max(0, previous.size - 1),
                 f"the first {previous.size} entries are not those that were shown before: history was rewritten",
+                history=True,
             )
 
     def _compare_roots(self) -> None:

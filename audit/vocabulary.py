@@ -35,7 +35,7 @@ class EventKind(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
     CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
-    # The installation itself; the subject is the key, the API key, or "policy", "settings" or "verification".
+    # The installation itself; the subject is the key, the API key, or "policy", "settings", "log" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
     KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read
     APIKEY_CREATED = "apikey.created"  # somebody may call the API
@@ -43,4 +43,5 @@ class EventKind(StrEnum):
     POLICY_LIVE = "policy.live"  # this policy decides from now on, and these run in shadow
     POLICY_CHANGED = "policy.changed"  # claims or protected texts of the policy in force were added or removed
     SETTINGS_CHANGED = "settings.changed"  # settings that matter to safety are others than at the last start
+    LOG_REBUILT = "log.rebuilt"  # entries that a restored database lacked were taken from the published files
     VERIFICATION_SUMMARISED = "verification.summarised"  # how often files were checked since, and with what result

@@ -9,6 +9,7 @@ from gateway.cli.log.checkpoint import checkpoint
 from gateway.cli.log.export import export, verify_export
 from gateway.cli.log.prove import prove
 from gateway.cli.log.publish import publish
+from gateway.cli.log.rebuild import rebuild
 from gateway.cli.log.show import show
 from gateway.cli.log.tail import tail
 from gateway.cli.log.verify import verify
@@ -20,5 +21,5 @@ def log() -> None:
     """Read the audit log, and prove what is in it."""
 
 
-for command in (tail, show, prove, verify, export, verify_export, checkpoint, publish, audit, witness):
+for command in (tail, show, prove, verify, export, verify_export, checkpoint, publish, audit, rebuild, witness):
     log.add_command(command)

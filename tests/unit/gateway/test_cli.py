@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from audit.errors import LogDivergedError
 from audit.event import FREE, Event, EventKind
-from gateway.app import build_log, build_log_files, migrated_database, watermark_keys
+from gateway.app import build_log, build_log_files, build_toolchain, migrated_database, watermark_keys
 from gateway.cli import main
 from gateway.cli.terminal import Exit
 from gateway.keys import watermark_epoch
@@ -165,7 +167,7 @@ def test_outsider_audits_a_folder_and_remembers_it(home: Path, tmp_path: Path) -
     (home / "keys" / "log.vkey").unlink()
     first = run("log", "audit", folder, "--vkey", vkey, "--state", str(state))
     assert (first.exit_code, "2 entries in 3 files, as signed" in first.stdout) == (Exit.DONE, True)
-    log_two_events(seal=True)
+    log_two_events(seal=True, number=2)
     run("log", "publish")
     again = json.loads(run("log", "audit", folder, "--vkey", vkey, "--state", str(state), "--json").stdout)
     assert (again["sound"], again["size"], again["previous_size"]) == (True, 4, 2)
@@ -178,6 +180,49 @@ def test_outsider_audits_a_folder_and_remembers_it(home: Path, tmp_path: Path) -
     assert state.read_text() == kept
     other = "other.example+9a2bf6a5+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
     assert run("log", "audit", folder, "--vkey", other).exit_code == Exit.FAILED
+
+
+def copy_database(home: Path, to: Path) -> None:
+    """Copy the SQLite file as a backup does; nothing has it open."""
+    for file in home.glob("assay.db*"):
+        shutil.copy(file, to / file.name)
+
+
+@pytest.mark.parametrize("backup", [True, False], ids=["old backup", "no database at all"])
+def test_restore_drill(home: Path, tmp_path: Path, backup: bool) -> None:
+    """Back up, go on, lose the database, restore: nothing starts until the log is rebuilt from what was published."""
+    run("keygen")
+    log_two_events(seal=True)
+    run("log", "publish")
+    old = tmp_path / "backup"
+    old.mkdir()
+    copy_database(home, old)
+    log_two_events(seal=True, number=2)
+    run("log", "publish")
+    for file in home.glob("assay.db*"):
+        file.unlink()
+    if backup:
+        copy_database(old, home)
+    settings = load_settings()
+    with pytest.raises(LogDivergedError, match="rolled back"):
+        build_toolchain(settings)
+    assert run("log", "publish").exit_code == Exit.FAILED
+    refused = run("fsck")
+    assert (refused.exit_code, "published" in refused.output) == (Exit.FAILED, True)
+    published = str(settings.log_folder)
+    result = run("log", "rebuild", "--from", published)
+    missing = 2 if backup else 4
+    assert f"{missing} entries restored after {4 - missing}; the log has 4 entries" in result.stdout
+    assert EPISODE in result.stdout
+    assert "nothing is missing" in run("log", "rebuild", "--from", published).stdout
+    assert json.loads(run("fsck", "--json").stdout)["sound"] is True
+    newest = json.loads(run("log", "tail", "--count", "1", "--json").stdout)["event"]
+    assert (newest["kind"], newest["facts"]["restored"]) == ("log.rebuilt", missing)
+    log_two_events(seal=True, number=3)
+    run("log", "publish")
+    assert run("log", "audit", published).exit_code == Exit.DONE
+    with migrated_database(settings) as database, database.read() as session:
+        build_log_files(settings, build_log(settings)).check(session)
 
 
 def test_fsck_says_sound_and_notices_a_rolled_back_database(home: Path) -> None:

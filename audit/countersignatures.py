@@ -7,16 +7,18 @@ it was stored; `cosigned` puts them together again. Whoever stores one has verif
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, func, insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import Field, SQLModel
 
-from audit.checkpoint import Checkpoint
+from audit.checkpoint import Checkpoint, parse_and_verify
 from audit.cosignature import add_signatures
-from audit.note import Signature
-from audit.tables import INDEX_TYPE, Octets, UtcDateTime
+from audit.errors import LogDivergedError
+from audit.note import Signature, Verifier
+from audit.tables import CHECKPOINTS, INDEX_TYPE, Octets, UtcDateTime
 
 MAX_WITNESS_NAME = 255  # characters of a key's name
 
@@ -111,3 +113,63 @@ def largest_cosigned(session: Session, *, witness: str, key_id: bytes) -> int:
         COSIGNATURES.c.witness == witness, COSIGNATURES.c.key_id == key_id.hex()
     )
     return session.execute(statement).scalar_one() or 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStamp:
+    """A time stamp as the database holds it, unverified."""
+
+    size: int
+    authority: str
+    response: bytes
+    stamped: datetime
+
+
+def add_stamp(session: Session, stamp: StoredStamp, *, at: datetime) -> bool:
+    """Store a verified time stamp; False if there is one of this authority for this size already."""
+    if any(held.authority == stamp.authority for held in stamps_of(session, stamp.size)):
+        return False
+    session.execute(
+        insert(TIMESTAMPS).values(
+            size=stamp.size, authority=stamp.authority, response=stamp.response, stamped=stamp.stamped, created=at
+        )
+    )
+    return True
+
+
+def stamps_of(session: Session, size: int) -> list[StoredStamp]:
+    """Return the stored time stamps of the checkpoint of `size`."""
+    rows = session.execute(select(TIMESTAMPS).where(TIMESTAMPS.c.size == size).order_by(TIMESTAMPS.c.authority))
+    return [StoredStamp(row.size, row.authority, row.response, row.stamped) for row in rows]
+
+
+def sizes_stamped(session: Session, *, above: int, limit: int) -> Sequence[int]:
+    """Return the sizes above `above` that an authority stamped, the largest first."""
+    statement = (
+        select(TIMESTAMPS.c.size)
+        .where(TIMESTAMPS.c.size > above)
+        .distinct()
+        .order_by(TIMESTAMPS.c.size.desc())
+        .limit(limit)
+    )
+    return list(session.execute(statement).scalars())
+
+
+def stored_checkpoint(session: Session, size: int, *, origin: str, verifier: Verifier) -> Checkpoint | None:
+    """Return the stored checkpoint of exactly `size`, verified, or None.
+
+    Raises `CheckpointError` if the log's key did not sign it, `LogDivergedError` if its row was edited.
+    """
+    row = session.execute(select(CHECKPOINTS).where(CHECKPOINTS.c.size == size)).one_or_none()
+    if row is None:
+        return None
+    checkpoint = parse_and_verify(row.note, origin=origin, verifiers=(verifier,))
+    if (checkpoint.size, checkpoint.root) != (row.size, row.root):
+        raise LogDivergedError(f"the stored checkpoint of size {size} is not what was signed; run fsck")
+    return checkpoint
+
+
+def counted_sizes(session: Session) -> Sequence[int]:
+    """Return every size of which somebody else has signed the checkpoint, rising."""
+    sizes = set(session.execute(select(COSIGNATURES.c.size).distinct()).scalars())
+    return sorted(sizes | set(session.execute(select(TIMESTAMPS.c.size).distinct()).scalars()))

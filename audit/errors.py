@@ -65,3 +65,7 @@ class TileError(AuditError):
 
 class PublicationError(AuditError):
     """A published file cannot be read or written: a full or read-only disk, a link where a file should be."""
+
+
+class TimestampError(AuditError):
+    """A time stamp is missing, malformed, for another checkpoint, or not by an authority that is trusted."""

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from audit import merkle, outbox, sequencer
 from audit.checkpoint import Checkpoint, LogKey, Verifier, parse_and_verify, sign_checkpoint
+from audit.cose_receipt import sign_cose_receipt
 from audit.errors import EventError, LogDivergedError, ProofError
 from audit.event import Event, parse_event
 from audit.published import read_checkpoint_file, write_checkpoint_file
@@ -163,6 +164,10 @@ class Log:
         except ProofError as error:
             raise LogDivergedError(f"entry {index} does not lead to the signed root; run fsck") from error
         return receipt
+
+    def cose_receipt(self, receipt: Receipt) -> bytes:
+        """Return a receipt of this log in COSE, signed over the same root; raises `ProofError` if it is not one."""
+        return sign_cose_receipt(receipt, origin=self.origin, key=self._key)
 
     def prove_consistency(self, session: Session, *, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """Return the hashes that connect the trees of two sizes; raises `ProofError` if the log is shorter."""

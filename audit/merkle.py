@@ -158,9 +158,19 @@ def verify_inclusion(*, index: int, size: int, leaf: bytes, proof: Sequence[byte
 
     Raises `ProofError` with the reason.
     """
+    _require_hashes((root,))
+    if inclusion_root(index=index, size=size, leaf=leaf, proof=proof) != root:
+        raise ProofError(f"the inclusion proof leads to another root: entry {index} is not the one that was signed")
+
+
+def inclusion_root(*, index: int, size: int, leaf: bytes, proof: Sequence[bytes]) -> bytes:
+    """Return the root to which `proof` leads from leaf hash `leaf`; a signature must then say that it is the log's.
+
+    Raises `ProofError` if the proof cannot be one for entry `index` of `size`.
+    """
     if not 0 <= index < size:
         raise ProofError(f"entry {index} is not in a tree of {size} entries")
-    _require_hashes((leaf, root, *proof))
+    _require_hashes((leaf, *proof))
     node, last, computed = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
@@ -174,8 +184,7 @@ def verify_inclusion(*, index: int, size: int, leaf: bytes, proof: Sequence[byte
         node, last = node >> 1, last >> 1
     if last:
         raise ProofError("the inclusion proof has too few hashes")
-    if computed != root:
-        raise ProofError(f"the inclusion proof leads to another root: entry {index} is not the one that was signed")
+    return computed
 
 
 def verify_consistency(

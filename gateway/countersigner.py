@@ -38,12 +38,14 @@ class Countersigner:
         countersigning: Countersigning,
         database: Database,
         enqueue: Callable[[str], None],
+        publish: Callable[[], None],
         idle_seconds: float = IDLE_SECONDS,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> None:
         self._others = countersigning
         self._database = database
         self._enqueue = enqueue
+        self._publish = publish  # shows the world what is countersigned; never raises for a disk that is full
         self._idle = idle_seconds
         self._max_wait = max_wait_seconds
         self._asked = -1  # size of the last checkpoint that everybody has signed
@@ -73,6 +75,7 @@ class Countersigner:
             return True  # nothing is new since everybody has signed
         standing = self._others.ask(everybody=True)
         self.resume()
+        self._publish()
         if standing.troubles:
             return False
         self._asked = standing.size

@@ -8,6 +8,7 @@
 6. Every stored transcript is the one that the log says was heard.
 7. Exactly the episodes that the log says were taken back, were.
 8. What was erased is gone, in rows and files.
+9. Every stored cosignature and time stamp still verifies, where the settings say by which keys.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from audit.receipt import Receipt, verify_receipt
 from audit.store import EntryRow
 from gateway.blobs import BlobStore
 from gateway.commitments import commit, digest_of
+from gateway.countersigning import Countersigning
 from gateway.db import Database
 from gateway.erasure import is_cleared
 from gateway.errors import StorageError
@@ -70,7 +72,9 @@ class Inspection:
         }
 
 
-def inspect(database: Database, *, log: Log, blobs: BlobStore, files: LogFiles) -> Inspection:
+def inspect(
+    database: Database, *, log: Log, blobs: BlobStore, files: LogFiles, countersigning: Countersigning | None = None
+) -> Inspection:
     """Check everything listed in the module's docstring; never stops at the first problem outside the log."""
     with database.read() as session:
         problems: list[str] = []
@@ -127,6 +131,9 @@ def inspect(database: Database, *, log: Log, blobs: BlobStore, files: LogFiles) 
         # 8.
         for erasure in erasures:
             problems += _left_over(session, blobs, erasure, [clip for clip in clips if clip not in kept])
+        # 9.
+        if countersigning is not None:
+            problems += countersigning.problems(session)
     return Inspection(report, published, len(names), len(receipts), len(releases), tuple(problems))
 
 

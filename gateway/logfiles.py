@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 from audit.checkpoint import Checkpoint
 from audit.errors import AuditError, CheckpointError, PublicationError
@@ -22,7 +22,7 @@ from gateway.errors import StorageError
 
 MAX_TEXT_BYTES = 262_144  # a key or a policy, not a book
 
-Cosign = Callable[[Checkpoint], str | None]  # asks witnesses; returns the note with their signatures, or None
+Newest = Callable[[Session], Checkpoint | None]  # what the world may see: cosigned, where the settings demand it
 Progress = Callable[[int, int], None]
 
 logger = logging.getLogger(__name__)
@@ -38,30 +38,29 @@ class LogFiles:
         log: Log,
         former: Path | None = None,
         texts: Mapping[str, str] | None = None,
-        cosign: Cosign | None = None,
+        newest: Newest | None = None,
     ) -> None:
         self.folder = folder
         self._log = log
         self._publication = Publication(folder, origin=log.origin, verifier=log.verifier)
         self._former = former  # the checkpoint file of earlier versions, which published nothing else
         self._texts = {"vkey": f"{log.verifier.vkey}\n", **(texts or {})}  # by file name, beside the checkpoint
-        self._cosign = cosign  # called after the files are durable and before the checkpoint is shown
+        self._newest = newest or log.latest_checkpoint
 
     def publish(self, read: Reading, *, again: bool = False, progress: Progress | None = None) -> Checkpoint | None:
-        """Publish everything that the newest stored checkpoint covers, and return it; None if nothing is sealed yet.
+        """Publish everything that the newest checkpoint to be shown covers, and return it; None if there is none yet.
 
         `again` goes over all files instead of the new ones. Raises `StorageError` if a file cannot be written, and
         `AuditError` if the log cannot vouch for itself.
         """
         with read() as session:
-            checkpoint = self._log.latest_checkpoint(session)
+            checkpoint = self._newest(session)
         if checkpoint is None:
             return None
         try:
             written = self._publication.write(read, checkpoint, again=again, progress=progress)
-            note = self._cosign(checkpoint) if self._cosign else None
             self._write_texts()
-            self._publication.show(written, note=note)
+            self._publication.show(written)
         except PublicationError as error:
             raise StorageError(f"the log could not be published: {error}") from error
         return checkpoint

@@ -277,13 +277,13 @@ class Pipeline:
         state = self._commit(episode_id, State.APPROVED, announce)
         if state != State.APPROVED:
             return state
+        if not self._countersigned(episode_id):
+            return state  # `gateway.countersigner` gives the episode back when nothing lacks any more
         # Outsiders must be able to see the intent before the episode; where they cannot, the episode waits.
         if self._tools.settings.release_needs_published_log:
             self._tools.log_files.publish(self._tools.database.read)
         else:
             self._tools.log_files.publish_if_possible(self._tools.database.read)
-        if not self._countersigned(episode_id):
-            return state  # `gateway.countersigning` gives the episode back when nothing lacks any more
         with self._tools.database.read() as session:
             evidence = publish.gather(session, episode_id)
         clearance = publish.examine(

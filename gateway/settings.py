@@ -105,8 +105,14 @@ class Settings(BaseSettings):
         None, description="File with the witness policy (C2SP tlog-policy); release waits for its quorum."
     )
     witness_timeout_seconds: float = Field(
-        5.0, gt=0, le=60, description="How long one witness's answer may take, in seconds."
+        5.0, gt=0, le=60, description="How long the answer of a witness or the authority may take, in seconds."
     )
+    witness_patience_seconds: int = Field(
+        900, gt=0, description="How long what release demands may be lacking before `/readyz` fails, in seconds."
+    )
+    tsa_url: str = Field("", max_length=255, description="RFC 3161 time-stamp authority that stamps checkpoints.")
+    tsa_roots: Path | None = Field(None, description="PEM file with the root certificates that its stamps lead to.")
+    tsa_required: bool = Field(False, description="Release waits for a time stamp, too.")
     voices: Path | None = Field(None, description="File (TOML) that adds voices to the embedded ones.")
     purposes: tuple[Purpose, ...] = Field(
         ("editorial",),
@@ -168,6 +174,10 @@ class Settings(BaseSettings):
             raise ValueError("signer callback needs ASSAY_SIGNER_CALLBACK=package.module:function")
         if self.signer_passphrase_file is not None and self.signer_passphrase.get_secret_value():
             raise ValueError("set ASSAY_SIGNER_PASSPHRASE or ASSAY_SIGNER_PASSPHRASE_FILE, not both")
+        if bool(self.tsa_url) != (self.tsa_roots is not None):
+            raise ValueError("a time stamp needs an authority and its roots; set ASSAY_TSA_URL and ASSAY_TSA_ROOTS")
+        if self.tsa_required and not self.tsa_url:
+            raise ValueError("tsa_required without an authority would hold every episode; set ASSAY_TSA_URL")
         if self.environment is Environment.PRODUCTION:
             if not self.public_url.startswith("https://"):
                 raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")

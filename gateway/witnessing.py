@@ -26,26 +26,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-import httpx
-from sqlalchemy import select
-from sqlmodel import Session
-
-from audit.checkpoint import Checkpoint, parse_and_verify, parse_decimal
+from audit.checkpoint import Checkpoint, parse_decimal
 from audit.cosignature import cosigned_at
-from audit.countersignatures import add_cosignature, cosignatures_of, cosigned, largest_cosigned, sizes_cosigned
-from audit.errors import AuditError, CheckpointError, LogDivergedError, QuorumError
+from audit.countersignatures import add_cosignature, cosignatures_of, largest_cosigned
+from audit.errors import AuditError, CheckpointError
 from audit.log import Log
 from audit.note import Signature, split_note
-from audit.store import CHECKPOINTS
 from audit.tlog_policy import KnownWitness, WitnessPolicy
 from audit.witness import SIZE_MEDIA_TYPE, Submission, read_checkpoint_text
 from gateway.db import Database
 from gateway.errors import DatabaseUnavailableError
+from gateway.outgoing import OutgoingError, Reply, open_client, post
 
 MAX_ANSWER_BYTES = 64 * 1024  # a few signature lines, post-quantum ones included
 MAX_OFFERS = 3  # of one checkpoint to one witness: as known, as it says, and once more after a race
 CLOCK_TOLERANCE = timedelta(minutes=5)  # between our clock and a witness's
-LOOK_BACK_CHECKPOINTS = 50  # how many cosigned checkpoints are searched for one with the quorum
+REQUEST_TYPE = "application/octet-stream"  # the protocol names none
 
 logger = logging.getLogger(__name__)
 
@@ -100,41 +96,11 @@ class Witnesses:
         self._asked = tuple(one for one in policy.witnesses if one.url)
         self._round = threading.Lock()
         self._locks = {one.name: threading.Lock() for one in self._asked}
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(timeout),
-            follow_redirects=False,  # a policy says where a witness is, not the witness
-            trust_env=False,
-            headers={"accept-encoding": "identity"},  # so that the limit on bytes is one on what is unpacked, too
-        )
+        self._client = open_client(timeout=timeout)
 
     def close(self) -> None:
         """Let go of connections; what is under way is not waited for."""
         self._client.close()
-
-    def covering(self, session: Session, *, index: int) -> Checkpoint | None:
-        """Return the newest checkpoint over entry `index` that has the quorum, with its cosignatures, or None."""
-        sizes = sizes_cosigned(session, above=index, limit=LOOK_BACK_CHECKPOINTS)
-        for size in sizes if self.policy.has_quorum else ():
-            checkpoint = self._log_checkpoint(session, size)
-            if checkpoint is None:
-                continue
-            whole = cosigned(session, checkpoint)
-            try:
-                self.policy.require(whole.note)
-            except QuorumError:
-                continue
-            return whole
-        return None
-
-    def newest(self, session: Session) -> Checkpoint | None:
-        """Return what outsiders should be shown: the newest checkpoint that has the quorum, with its cosignatures.
-
-        Without a quorum in the policy, the newest checkpoint and whoever cosigned it.
-        """
-        if self.policy.has_quorum:
-            return self.covering(session, index=-1)
-        checkpoint = self._log.latest_checkpoint(session)
-        return None if checkpoint is None else cosigned(session, checkpoint)
 
     def collect(self, *, everybody: bool = False) -> Standing:
         """Offer the newest checkpoint to every witness that has not cosigned it, and return where it stands then.
@@ -198,22 +164,22 @@ class Witnesses:
         deadline = time.monotonic() + self._timeout
         for _ in range(MAX_OFFERS):
             # 1.
-            response, body = self._post(witness, self._request(checkpoint, min(old, checkpoint.size)), deadline)
+            reply = self._post(witness, self._request(checkpoint, min(old, checkpoint.size)), deadline)
             # 2.
-            if response.status_code == 409:
-                old = _conflicting_size(response, body)
+            if reply.status == 409:
+                old = _conflicting_size(reply)
                 if old > checkpoint.size:
                     raise _NotCosignedError(self._ahead(old, checkpoint.size))
                 continue
             # 3.
-            if response.status_code == 422:
-                reason = body.decode("utf-8", "replace").strip()[:200]
+            if reply.status == 422:
+                reason = reply.body.decode("utf-8", "replace").strip()[:200]
                 logger.error("witness %s: the log contradicts what it cosigned: %s", witness.name, reason)
                 raise _NotCosignedError("it says that this log contradicts what it has cosigned; run `assay fsck`")
-            if response.status_code != 200:
-                raise _NotCosignedError(f"it answered {response.status_code}; does it know this log and its key?")
+            if reply.status != 200:
+                raise _NotCosignedError(f"it answered {reply.status}; does it know this log and its key?")
             # 4.
-            return self._accept(witness, checkpoint, body)
+            return self._accept(witness, checkpoint, reply.body)
         raise _NotCosignedError("it names another size with every answer")
 
     def _request(self, checkpoint: Checkpoint, old: int) -> bytes:
@@ -225,21 +191,12 @@ class Witnesses:
         origin, head = read_checkpoint_text(text)
         return Submission(old, proof, origin, head, text, signatures).body()
 
-    def _post(self, witness: KnownWitness, body: bytes, deadline: float) -> tuple[httpx.Response, bytes]:
-        """Return the answer and its body, which is read within the deadline and the limit of bytes."""
+    def _post(self, witness: KnownWitness, body: bytes, deadline: float) -> Reply:
         url = witness.url.rstrip("/") + "/add-checkpoint"
-        content = bytearray()
         try:
-            with self._client.stream("POST", url, content=body) as response:
-                for chunk in response.iter_raw():
-                    content += chunk
-                    if len(content) > MAX_ANSWER_BYTES:
-                        raise _NotCosignedError(f"its answer is longer than {MAX_ANSWER_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise _NotCosignedError(f"its answer took longer than {self._timeout:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _NotCosignedError(f"it cannot be reached ({type(error).__name__})") from error
-        return response, bytes(content)
+            return post(self._client, url, body, media_type=REQUEST_TYPE, limit=MAX_ANSWER_BYTES, deadline=deadline)
+        except OutgoingError as error:
+            raise _NotCosignedError(str(error)) from error
 
     def _accept(self, witness: KnownWitness, checkpoint: Checkpoint, body: bytes) -> Signature:
         """Return the verified cosignature in an answer; lines of unknown keys are ignored."""
@@ -267,15 +224,6 @@ class Witnesses:
         logger.error("a witness has cosigned %s entries, but %s are stored here: rolled back", cosigned_size, size)
         return f"it has cosigned {cosigned_size} entries, but this database has signed {size}: it was rolled back"
 
-    def _log_checkpoint(self, session: Session, size: int) -> Checkpoint | None:
-        row = session.execute(select(CHECKPOINTS).where(CHECKPOINTS.c.size == size)).one_or_none()
-        if row is None:
-            return None
-        checkpoint = parse_and_verify(row.note, origin=self._log.origin, verifiers=(self._log.verifier,))
-        if (checkpoint.size, checkpoint.root) != (row.size, row.root):
-            raise LogDivergedError(f"the stored checkpoint of size {size} is not what was signed; run fsck")
-        return checkpoint
-
 
 def _aside(ask: Callable[[], None]) -> Future[None]:
     """Run `ask` in a thread of its own, which does not keep the process alive: a witness may hang for ever."""
@@ -299,11 +247,10 @@ def _reason(error: BaseException) -> str:
     return f"an unexpected {type(error).__name__}"
 
 
-def _conflicting_size(response: httpx.Response, body: bytes) -> int:
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip()
+def _conflicting_size(reply: Reply) -> int:
     try:
-        if media_type != SIZE_MEDIA_TYPE:
+        if reply.media_type != SIZE_MEDIA_TYPE:
             raise CheckpointError(f"its type is not {SIZE_MEDIA_TYPE}")
-        return parse_decimal(body.decode("ascii").removesuffix("\n") or "-", "the size")
+        return parse_decimal(reply.body.decode("ascii").removesuffix("\n") or "-", "the size")
     except (CheckpointError, UnicodeDecodeError) as error:
         raise _NotCosignedError(f"it answered 409 without the size that it has cosigned: {error}") from error

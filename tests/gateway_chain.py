@@ -230,18 +230,21 @@ def build_chain(
     witnesses = None
     if policy is not None:
         witnesses = Witnesses(policy=policy, database=database, log=log, clock=clock, timeout=WITNESS_SECONDS)
+    countersigning = Countersigning(database=database, log=log, witnesses=witnesses)
     tools = Toolchain(
         settings=chosen,
         database=database,
         log=log,
-        log_files=LogFiles(folder=chosen.log_folder, log=log, former=chosen.former_checkpoint),
+        log_files=LogFiles(
+            folder=chosen.log_folder, log=log, former=chosen.former_checkpoint, newest=countersigning.shown
+        ),
         blobs=BlobStore(chosen.blobs),
         screener=WordScreener(),  # type: ignore[arg-type]  # stand-in
         voices=VoiceCatalogue({"quiet": QuietVoice()}),
         producer=producer or QuickProducer(),
         marks=(),
         fingerprint=lambda clip: HUM,
-        countersigning=Countersigning(database=database, log=log, witnesses=witnesses),
+        countersigning=countersigning,
         clock=clock,
         hear=listen_to,
         hearing_required=True,

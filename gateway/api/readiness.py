@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from audit.errors import AuditError
+from gateway.countersigning import Countersigning
 from gateway.db import Database, check_schema
 from gateway.errors import GatewayError, KeyMaterialError, SettingsError, detail_for
 from gateway.logfiles import LogFiles
@@ -16,7 +18,7 @@ from synth.watermark import Watermark
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A named question: `ask` returns when all is well and raises one of the packages' errors when not."""
+    """A named question: `ask` returns when all is well, text if there is more to say, and raises an error when not."""
 
     name: str
     ask: Callable[[], object]
@@ -40,10 +42,10 @@ def ask_all(probes: Sequence[Probe]) -> list[Answer]:
 
 def _ask(probe: Probe) -> Answer:
     try:
-        probe.ask()
+        said = probe.ask()
     except (AuditError, GatewayError, PolicyError, SynthError) as error:
         return Answer(probe.name, ok=False, reason=detail_for(error))
-    return Answer(probe.name, ok=True)
+    return Answer(probe.name, ok=True, reason=said if isinstance(said, str) else "")
 
 
 def database_probe(database: Database) -> Probe:
@@ -59,6 +61,13 @@ def log_probe(database: Database, files: LogFiles) -> Probe:
             files.check(session)
 
     return Probe("log", ask)
+
+
+def countersigning_probe(
+    countersigning: Countersigning, *, clock: Callable[[], datetime], patience: timedelta
+) -> Probe:
+    """What release demands of witnesses and time-stamp authority has not been lacking for too long."""
+    return Probe("countersignatures", lambda: countersigning.report(now=clock(), patience=patience))
 
 
 def keys_probe(read: Callable[[], object]) -> Probe:

@@ -9,6 +9,7 @@ from gateway.app.installed import (
 )
 from gateway.app.parts import (
     build_blobs,
+    build_countersigning,
     build_engine,
     build_log,
     build_log_files,
@@ -45,6 +46,7 @@ __all__ = [
     "build_blobs",
     "build_claim_encoder",
     "build_console",
+    "build_countersigning",
     "build_credentials_reader",
     "build_engine",
     "build_key",

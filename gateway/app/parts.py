@@ -76,35 +76,62 @@ def build_log(settings: Settings) -> Log:
     return Log(origin=settings.log_origin, key=KeyFiles(settings.keys).log_key())
 
 
-def build_log_files(settings: Settings, log: Log) -> LogFiles:
-    """Build access to the log's public files: the only place that says what is published, and where."""
+def build_log_files(settings: Settings, log: Log, countersigning: Countersigning | None = None) -> LogFiles:
+    """Build access to the log's public files: the only place that says what is published, and where.
+
+    With `countersigning`, a checkpoint is published once it has all that release demands.
+    """
     from gateway.logfiles import LogFiles
 
-    return LogFiles(folder=settings.log_folder, log=log, former=settings.former_checkpoint)
+    policy = countersigning.policy if countersigning is not None else None
+    return LogFiles(
+        folder=settings.log_folder,
+        log=log,
+        former=settings.former_checkpoint,
+        texts={} if policy is None else {"policy": policy.text},
+        newest=None if countersigning is None else countersigning.shown,
+    )
 
 
 def build_countersigning(settings: Settings, *, database: Database, log: Log) -> Countersigning:
-    """Build access to those who sign our checkpoints too; a policy that cannot be used stops the process."""
+    """Build access to those who sign our checkpoints too; a policy or a root that cannot be used stops the process."""
+    from audit.timestamp import read_roots
     from audit.tlog_policy import WitnessPolicy
     from gateway.countersigning import Countersigning
+    from gateway.timestamping import Timestamps
     from gateway.witnessing import Witnesses
 
-    if settings.witness_policy is None:
-        return Countersigning(database=database, log=log, witnesses=None)
-    try:
-        content = settings.witness_policy.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"the witness policy {settings.witness_policy} cannot be read ({error.strerror}); set ASSAY_WITNESS_POLICY"
-        ) from error
-    witnesses = Witnesses(
-        policy=WitnessPolicy.parse(content),
+    witnesses, timestamps = None, None
+    if settings.witness_policy is not None:
+        witnesses = Witnesses(
+            policy=WitnessPolicy.parse(_read_setting(settings.witness_policy, "ASSAY_WITNESS_POLICY")),
+            database=database,
+            log=log,
+            clock=utc_now,
+            timeout=settings.witness_timeout_seconds,
+        )
+    if settings.tsa_url and settings.tsa_roots is not None:
+        timestamps = Timestamps(
+            url=settings.tsa_url,
+            roots=read_roots(_read_setting(settings.tsa_roots, "ASSAY_TSA_ROOTS")),
+            database=database,
+            clock=utc_now,
+            timeout=settings.witness_timeout_seconds,
+        )
+    return Countersigning(
         database=database,
         log=log,
-        clock=utc_now,
-        timeout=settings.witness_timeout_seconds,
+        witnesses=witnesses,
+        timestamps=timestamps,
+        stamp_demanded=settings.tsa_required,
     )
-    return Countersigning(database=database, log=log, witnesses=witnesses)
+
+
+def _read_setting(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); set {name}") from error
 
 
 def build_blobs(settings: Settings) -> BlobStore:
@@ -215,12 +242,13 @@ def build_toolchain(settings: Settings) -> Toolchain:
     spoken = build_spoken_check(settings, screener)
     required = screener.policy.rules.spoken
     database = open_migrated_database(settings)  # late, so that nothing that fails above leaves it open
+    countersigning = build_countersigning(settings, database=database, log=log)
     return Toolchain(
         settings=settings,
         database=database,
         log=log,
-        log_files=log_files,
-        countersigning=build_countersigning(settings, database=database, log=log),
+        log_files=build_log_files(settings, log, countersigning),
+        countersigning=countersigning,
         blobs=build_blobs(settings),
         screener=screener,
         voices=voices,
@@ -266,7 +294,10 @@ def start_worker(
     toolchain.blobs.sweep()
     toolchain.log_files.publish_if_possible(toolchain.database.read)
     countersigner = Countersigner(
-        countersigning=toolchain.countersigning, database=toolchain.database, enqueue=engine.enqueue
+        countersigning=toolchain.countersigning,
+        database=toolchain.database,
+        enqueue=engine.enqueue,
+        publish=lambda: toolchain.log_files.publish_if_possible(toolchain.database.read),
     )
     companions = (countersigner,) if toolchain.countersigning.is_configured else ()
     engine.start(

@@ -123,6 +123,8 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     settings, database, log = toolchain.settings, toolchain.database, toolchain.log
     files = KeyFiles(settings.keys)
 
+    patience = timedelta(seconds=settings.witness_patience_seconds)
+
     def read_keys() -> None:
         files.log_key()
         files.watermark_keys()
@@ -157,6 +159,11 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
         probes=(
             readiness.database_probe(database),
             readiness.log_probe(database, toolchain.log_files),
+            *(
+                [readiness.countersigning_probe(toolchain.countersigning, clock=utc_now, patience=patience)]
+                if toolchain.countersigning.is_configured
+                else []
+            ),
             readiness.keys_probe(read_keys),
             readiness.policy_probe(lambda: toolchain.screener.policy.digest),
             readiness.marks_probe(toolchain.marks, settings.marks),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from gateway.cli.terminal import Exit, print_json
@@ -12,15 +14,18 @@ from gateway.cli.terminal import Exit, print_json
 @click.pass_context
 def fsck(context: click.Context, as_json: bool) -> None:
     """Check the audit log, every signature on it, its published files, and every stored file that it names."""
-    from gateway.app import build_blobs, build_log, build_log_files, migrated_database
+    from gateway.app import build_blobs, build_countersigning, build_log, build_log_files, migrated_database
     from gateway.inspection import inspect
     from gateway.settings import load_settings
 
     settings = load_settings()
     log = build_log(settings)
     files = build_log_files(settings, log)
-    with migrated_database(settings) as database:
-        report = inspect(database, log=log, blobs=build_blobs(settings), files=files)
+    with (
+        migrated_database(settings) as database,
+        closing(build_countersigning(settings, database=database, log=log)) as others,
+    ):
+        report = inspect(database, log=log, blobs=build_blobs(settings), files=files, countersigning=others)
     if as_json:
         print_json(report.to_dict())
     else:

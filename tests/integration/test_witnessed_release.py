@@ -25,6 +25,7 @@ from sqlmodel import Session, select
 
 from audit.checkpoint import LogKey
 from audit.cosignature import CosignatureVerifier, cosign, witness_verifier
+from audit.countersignatures import cosigned, stored_checkpoint
 from audit.event import Event, parse_event
 from audit.guards import append_only_ddl, countersignature_ddl
 from audit.log import Log
@@ -35,6 +36,7 @@ from audit.store import CHECKPOINTS, COSIGNATURES, ENTRIES, HEAD, TILES, read_en
 from audit.tlog_policy import WitnessPolicy
 from audit.witness import Submission, origin_hash
 from gateway.countersigner import Countersigner
+from gateway.countersigning import Countersigning
 from gateway.engine import Engine, Pace, wait_until_settled
 from gateway.errors import ReleaseRefusedError
 from gateway.publish import Purpose, examine, gather
@@ -92,7 +94,10 @@ def approved(chain: Chain) -> str:
 
 def countersigner(chain: Chain) -> Countersigner:
     return Countersigner(
-        countersigning=chain.tools.countersigning, database=chain.database, enqueue=chain.enqueued.append
+        countersigning=chain.tools.countersigning,
+        database=chain.database,
+        enqueue=chain.enqueued.append,
+        publish=lambda: chain.tools.log_files.publish_if_possible(chain.database.read),
     )
 
 
@@ -133,6 +138,11 @@ def rewrite(chain: Chain, change: Callable[[list[Event]], list[Event]]) -> None:
 
 def edited(events: list[Event]) -> list[Event]:
     return [replace(events[0], actor="somebody"), *events[1:]]
+
+
+def others_like(events: list[Event]) -> list[Event]:
+    """Events that were never logged: the same one is refused by the log itself."""
+    return [replace(event, at=event.at + timedelta(hours=1)) for event in events]
 
 
 class TestHonestGateway:
@@ -271,6 +281,7 @@ class TestWaiting:
                 countersigning=chain.tools.countersigning,
                 database=chain.database,
                 enqueue=engine.enqueue,
+                publish=lambda: None,
                 idle_seconds=0.1,
                 max_wait_seconds=0.2,
             )
@@ -339,7 +350,7 @@ class TestAdministratorWithTheLogKey:
         episode_id = approved(chain)
         chain.run(chain.submit("Good morning, please review."))
         cosign_newest(chain)
-        rewrite(chain, lambda events: [*events[:-5], *events[:12]])
+        rewrite(chain, lambda events: [*events[:-5], *others_like(events[:12])])
         self.refused(chain, episode_id, "contradicts what it has cosigned")
 
     def test_database_restored_from_an_old_copy(
@@ -385,9 +396,9 @@ class TestAdministratorWithTheLogKey:
         log = chain.tools.log
         old = known
         if attack == "rewritten":
-            rewrite(chain, lambda events: [*edited(events), events[0]])
+            rewrite(chain, lambda events: [*edited(events), *others_like(events[:1])])
         elif attack == "extended":
-            rewrite(chain, lambda events: [*events[:-5], *events[:9]])
+            rewrite(chain, lambda events: [*events[:-5], *others_like(events[:9])])
         elif attack == "rolled back":
             rewrite(chain, lambda events: events[:-4])
         elif attack == "stale":
@@ -507,8 +518,8 @@ class TestLyingWitness:
         assert standing.cosigned == ()
         assert re.search(reason, str(standing))
         with sealed.database.read() as session:
-            assert client.covering(session, index=0) is None
-            assert client.newest(session) is None
+            others = Countersigning(database=sealed.database, log=sealed.tools.log, witnesses=client)
+            assert others.shown(session) is None
             assert session.execute(select(COSIGNATURES)).all() == []
 
     def test_an_episode_is_not_released_on_it(self, build: Any) -> None:
@@ -565,9 +576,7 @@ class TestRaces:
         with chain.database.read() as session:
             newest = chain.tools.countersigning.shown(session)
             for row in session.execute(select(CHECKPOINTS.c.size)).all():
-                checkpoint = chain.tools.countersigning.witnesses._log_checkpoint(session, row.size)
-                from audit.countersignatures import cosigned
-
+                checkpoint = stored_checkpoint(session, row.size, origin=ORIGIN, verifier=LOG)
                 policy.cosigners(cosigned(session, checkpoint).note)
         for witness in witnesses:
             note = httpx.get(f"{witness.url}/{origin_hash(ORIGIN)}/checkpoint").text

@@ -199,7 +199,7 @@ FORMS: Mapping[EventKind, Form] = {
     ),
     EventKind.CLIP_LOGGED: Form({"entry": COUNT, "checkpoint_size": COUNT, "checkpoint_root": SHA256}),
     EventKind.REVIEW_REQUESTED: Form({"verdict": VERDICT}),
-    EventKind.REVIEW_CLAIMED: Form({"role": SLUG}),
+    EventKind.REVIEW_CLAIMED: Form({"role": SLUG}, {"lapsed": LABEL}),  # whose lease had run out
     EventKind.APPROVAL_GRANTED: Form({**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS}),
     EventKind.SUBMISSION_REJECTED: Form({**_BY_A_PERSON, "verdict": VERDICT}),
     EventKind.RELEASE_INTENDED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT}),

@@ -84,10 +84,13 @@ class ReviewDesk:
             holder = _holder(case, now)
             if holder not in (None, reviewer):
                 raise ConflictError(f"another reviewer holds episode {episode_id}; choose another or wait")
+            facts: dict[str, Fact] = {"role": ROLE}
+            if holder is None and case.claimed_by not in (None, reviewer):
+                facts["lapsed"] = case.claimed_by  # whose lease ran out without a decision
             case.claimed_by, case.claimed_until = reviewer, now + self._lease
             session.add(case)
             if holder is None:  # prolonging is not news
-                self._log.record(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, {"role": ROLE}))
+                self._log.record(session, Event(EventKind.REVIEW_CLAIMED, now, episode_id, reviewer, facts))
         settle_soon(self._database, self._log)
         return _listed(case, row, now)
 

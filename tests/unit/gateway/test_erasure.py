@@ -309,6 +309,28 @@ def test_retention_erases_what_ended_long_ago_and_keeps_what_is_public(chain: Ch
     assert problems(chain) == ()
 
 
+def test_words_are_gone_from_the_tables_of_postgres_when_they_are_rewritten(tmp_path: Path, postgres_url: str) -> None:
+    chain = build_chain(tmp_path, database_url=postgres_url)
+    with chain.database.read() as session:
+        oid = session.connection().exec_driver_sql("SELECT oid FROM pg_database WHERE datname = current_database()")
+        where = session.connection().exec_driver_sql("SHOW data_directory")
+        base = Path(where.scalar_one()) / "base" / str(oid.scalar_one())
+    if not base.exists():
+        pytest.skip("the PostgreSQL server that ASSAY_TEST_POSTGRES_URL names keeps its files elsewhere")
+
+    def files() -> list[str]:
+        with chain.database.writer.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("CHECKPOINT")
+        return files_with(base, MARKER)
+
+    episode_id = rejected(chain, f"please review the {MARKER}. " + f"And {MARKER} again. " * 800)  # stored out of line
+    assert files() != []
+    eraser(chain, rewrite=True).erase(episode_id, **ASKED, audio=True)
+    assert files() == []
+    assert problems(chain) == ()
+    chain.database.dispose()
+
+
 def test_reader_of_an_old_state_delays_the_end_and_no_end_is_claimed(
     local: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

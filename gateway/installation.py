@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import Enum
 
 import rfc8785
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 from sqlmodel import Session
 
 from audit.event import Event, EventKind, Fact
@@ -27,12 +27,11 @@ from gateway.settings import Settings
 
 ACTOR = "system"
 POLICY, SETTINGS = "policy", "settings"  # subjects of events that are about no key
-# Where things lie, how fast they go, what they are called; and secrets, of which not even a digest is told.
+# Where things lie, how fast they go, what they are called.
 OPERATIONAL = frozenset(
     {
         "database_url",
         "home",
-        "judge_api_key",
         "judge_concurrency",
         "judge_timeout_seconds",
         "judge_url",
@@ -42,7 +41,12 @@ OPERATIONAL = frozenset(
         "policy",
         "shadow_policies",
         "show_description",
+        "speech_concurrency",
+        "speech_timeout_seconds",
+        "speech_url",
         "torch_threads",
+        "watermark_tenant",  # the names of the watermark keys tell of a change
+        "witness_timeout_seconds",
         "worker_threads",
     }
 )
@@ -106,8 +110,12 @@ def record(
 
 
 def safety_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that matter to safety as labels: switches and numbers as they are, texts by their digest."""
-    return {name: _label(getattr(settings, name)) for name in sorted(Settings.model_fields) if name not in OPERATIONAL}
+    """Return the settings that matter to safety as labels: switches and numbers as they are, texts by their digest.
+
+    A secret is left out altogether: of a weak one, even a digest would tell.
+    """
+    chosen = ((name, getattr(settings, name)) for name in sorted(Settings.model_fields) if name not in OPERATIONAL)
+    return {name: _label(value) for name, value in chosen if not _is_secret(value)}
 
 
 def digest_of_settings(shown: Mapping[str, str]) -> str:
@@ -142,6 +150,12 @@ def _last(session: Session, log: Log, subject: str, kind: EventKind) -> Mapping[
     return found[-1] if found else None
 
 
+def _is_secret(value: object) -> bool:
+    if isinstance(value, tuple | list | dict):
+        return any(map(_is_secret, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, SecretStr | SecretBytes)
+
+
 def _label(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -149,8 +163,6 @@ def _label(value: object) -> str:
         return str(value.value)
     if value is None or isinstance(value, int | float):
         return str(value).lower()
-    if isinstance(value, SecretStr):
-        raise TypeError("a secret setting must be named in OPERATIONAL: not even its digest is logged")
     if isinstance(value, tuple) and all(isinstance(item, str) and item.isidentifier() for item in value):
-        return ",".join(value)[:255]
+        return ",".join(value)[:255] or "none"
     return "sha256:" + hashlib.sha256(str(value).encode()).hexdigest()

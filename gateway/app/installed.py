@@ -27,9 +27,11 @@ def keys_in_force(settings: Settings) -> tuple[KeyInForce, ...]:
     files = KeyFiles(settings.keys)
     vkey, chain = files.public("log.vkey"), files.public("claim-chain.pem")
     current, *older = watermark_keys(settings)
+    report = [files.public("report.jwk")] if files.path("report.jwk").exists() else []  # made with the first report
     return (
         KeyInForce("log", f"log-{hashlib.sha256(vkey).hexdigest()[:16]}", _digest(vkey)),
         KeyInForce("claim-signer", f"claim-signer-{hashlib.sha256(chain).hexdigest()[:16]}", _digest(chain)),
+        *(KeyInForce("report", f"report-{hashlib.sha256(key).hexdigest()[:16]}", _digest(key)) for key in report),
         KeyInForce("watermark", watermark_epoch(current)),
         *(KeyInForce("watermark", watermark_epoch(key), retired=True) for key in older),
     )

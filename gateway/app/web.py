@@ -54,8 +54,8 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     settings = toolchain.settings
     engine = build_engine(settings, toolchain.database)
     tally = Tally(database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
-    record_installation(toolchain)
     backend = build_backend(toolchain, engine, tally)
+    record_installation(toolchain)  # after whatever makes a key
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

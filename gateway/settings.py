@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -151,6 +152,15 @@ class Settings(BaseSettings):
     signer_users: tuple[int, ...] = Field((), description="User ids that may ask `assay signer`; empty means its own.")
     signer_per_minute: int = Field(600, gt=0, description="Claims that `assay signer` signs in a minute.")
     signer_callback: str = Field("", description="`package.module:function` that signs, for `callback`.")
+    manifest_tsa_url: str = Field(
+        "", description="RFC 3161 time-stamp authority that stamps manifests; empty means no time-stamps in them."
+    )
+    manifest_tsa_anchors: Path | None = Field(
+        None, description="File (PEM) with the roots of authorities whose time-stamps in manifests are trusted."
+    )
+    trust_anchors: Path | None = Field(
+        None, description="File (PEM) with roots of claim signers that are trusted beside `claim-root.pem`."
+    )
     pkcs11_module: Path | None = Field(None, description="Shared library of the PKCS #11 driver.")
     pkcs11_token: str = Field("", description="Label of the token.")
     pkcs11_key: str = Field("", description="Label of the private key in the token.")
@@ -166,6 +176,14 @@ class Settings(BaseSettings):
             raise ValueError(f"marks must name 'audioseal' and 'keyed' at most once each, got {list(self.marks)}")
         if Rendition.MP3 not in self.renditions or len(set(self.renditions)) != len(self.renditions):
             raise ValueError("renditions must name audio/mpeg, and nothing twice; set ASSAY_RENDITIONS")
+        if self.manifest_tsa_url:
+            parts = urlsplit(self.manifest_tsa_url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+                raise ValueError("manifest_tsa_url must be a plain http or https address without a password")
+            if self.manifest_tsa_anchors is None:
+                raise ValueError(
+                    "time-stamps must be verifiable: set ASSAY_MANIFEST_TSA_ANCHORS to the authority's roots"
+                )
         if self.signer == "pkcs11":
             wanted = (self.pkcs11_module, self.pkcs11_token, self.pkcs11_key, self.pkcs11_pin_file)
             if not all(wanted):

@@ -68,10 +68,19 @@ def chain(organisation: str = "Example Radio") -> DevelopmentChain:
     return issue_development_chain(at=datetime.now(UTC), organisation=organisation)
 
 
-def signer(certificates: DevelopmentChain, *, anchors: bytes | None = None) -> ContentCredentialsSigner:
+def signer(
+    certificates: DevelopmentChain,
+    *,
+    anchors: bytes | None = None,
+    time_stamp_url: str = "",
+    time_stamp_anchors: bytes = b"",
+) -> ContentCredentialsSigner:
     """Return a signer that trusts its own root, or `anchors` instead."""
     return ContentCredentialsSigner(
-        reader=ContentCredentialsReader(trust_anchors_pem=anchors or certificates.trust_anchors_pem),
+        reader=ContentCredentialsReader(
+            trust_anchors_pem=anchors or certificates.trust_anchors_pem, time_stamp_anchors_pem=time_stamp_anchors
+        ),
+        time_stamp_url=time_stamp_url,
         key=FileKey(
             certificate_chain_pem=certificates.certificate_chain_pem, private_key_pem=certificates.leaf.private_key_pem
         ),

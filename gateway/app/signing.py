@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,19 @@ if TYPE_CHECKING:
     from synth.signing.key import ClaimKey
     from synth.signing.server import SignerServer
 
+EXPIRY_WARNING = timedelta(days=14)  # time enough to get a certificate from an authority
+
+logger = logging.getLogger(__name__)
+
 
 def build_credentials_reader(settings: Settings) -> ContentCredentialsReader:
-    """Build the reader of C2PA credentials with the installation's own trust anchor; proves itself before use."""
+    """Build the reader of C2PA credentials with explicit trust anchors and no others; proves itself before use."""
     from synth.adapters.contentcredentials import ContentCredentialsReader
 
-    reader = ContentCredentialsReader(trust_anchors_pem=KeyFiles(settings.keys).public("claim-root.pem"))
+    reader = ContentCredentialsReader(
+        trust_anchors_pem=KeyFiles(settings.keys).public("claim-root.pem") + _anchors(settings.trust_anchors),
+        time_stamp_anchors_pem=_anchors(settings.manifest_tsa_anchors),
+    )
     reader.self_test()
     return reader
 
@@ -33,8 +42,11 @@ def build_signer(settings: Settings) -> ContentCredentialsSigner:
     """Build the claim signer with its key, wherever that is; proves itself before use."""
     from synth.adapters.claimsigner import ContentCredentialsSigner
 
-    signer = ContentCredentialsSigner(reader=build_credentials_reader(settings), key=build_key(settings))
+    signer = ContentCredentialsSigner(
+        reader=build_credentials_reader(settings), key=build_key(settings), time_stamp_url=settings.manifest_tsa_url
+    )
     signer.self_test()
+    _warn_of_expiry(signer.expires_at)
     return signer
 
 
@@ -109,6 +121,21 @@ def _first_line(path: Path) -> bytes:
     if not line:
         raise KeyMaterialError(f"{path} is empty; write the secret into its first line")
     return line
+
+
+def _anchors(path: Path | None) -> bytes:
+    """Return the certificates of a file of anchors, with a line end behind the last."""
+    return KeyFiles(path.parent).public(path.name).rstrip() + b"\n" if path is not None else b""
+
+
+def _warn_of_expiry(expires: datetime) -> None:
+    left = expires - datetime.now(UTC)
+    if left < EXPIRY_WARNING:
+        logger.warning(
+            "the C2PA certificate expires in %d days, then nothing can be signed; "
+            "run `assay keygen --renew-claim-signer`, or bring a new one",
+            left.days,
+        )
 
 
 def _load_function(name: str) -> Callable[[bytes], bytes]:

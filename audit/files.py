@@ -19,6 +19,7 @@ from pathlib import Path
 
 from audit.errors import LogDivergedError, PublicationError
 
+MAX_SETTLED = 1_000  # names; forgetting them costs a few more flushes
 STAGING = ".staging"  # on the same file system as everything below the folder, or `link()` could not work
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -26,13 +27,14 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 class FileTree:
     """Write-once files below `folder`, named by relative paths such as `tile/0/001`; safe across processes.
 
-    Names come from this program, never from outside. Every method raises `PublicationError` where the file system does
-    not do what is asked.
+    Names come from this program, never from outside. Writing is for the holder of the lock. Every method raises
+    `PublicationError` where the file system does not do what is asked.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._unsynced: set[str] = set()  # folders whose entries may not have reached the disk yet
+        self._settled: set[str] = set()  # folders that we know to have their own place on the disk
 
     def read(self, name: str, *, max_bytes: int) -> bytes | None:
         """Return the content of a file, or None if there is none; a link, or more than `max_bytes`, is an error."""
@@ -101,7 +103,8 @@ class FileTree:
                     os.fsync(folder)
             except OSError as error:
                 raise self._failure("flush", name, error) from error
-        self._unsynced.clear()
+        self._settled = self._unsynced | (self._settled if len(self._settled) < MAX_SETTLED else set())
+        self._unsynced = set()
 
     def names(self, name: str) -> list[str]:
         """Return what a folder holds, in order; nothing if it does not exist."""
@@ -115,6 +118,7 @@ class FileTree:
 
     def remove_folder(self, name: str) -> None:
         """Remove a folder and the files in it, if it exists; it must not hold folders."""
+        self._settled.discard(name)
         try:
             with self._opened(_parent(name)) as parent:
                 with self._opened(name) as folder:
@@ -155,9 +159,12 @@ class FileTree:
         return True
 
     def _remember(self, name: str) -> None:
-        while name:
-            name = _parent(name)
-            self._unsynced.add(name)
+        """Note what must be flushed before this file is relied upon; each flush costs a turn of the disk."""
+        folder = _parent(name)
+        self._unsynced.add(folder)
+        while folder and folder not in self._settled:
+            folder = _parent(folder)
+            self._unsynced.add(folder)
 
     @contextmanager
     def _opened(self, name: str, *, make: bool = False) -> Iterator[int]:

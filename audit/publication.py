@@ -36,6 +36,7 @@ from audit.tiles import (
     Tiling,
     decode_bundle,
     decode_tile,
+    edge_tiles,
     encode_bundle,
 )
 
@@ -72,6 +73,7 @@ class Publication:
 
     def __init__(self, folder: Path, *, origin: str, verifier: Verifier) -> None:
         self.folder = folder
+        self._tree = FileTree(folder)
         self._origin = origin
         self._verifier = verifier
 
@@ -89,7 +91,7 @@ class Publication:
         Raises `LogDivergedError` if the database does not hold what was signed or shown, or a file has other bytes than
         it must have, and `PublicationError` if a file cannot be written.
         """
-        tree = FileTree(self.folder)
+        tree = FileTree(self.folder) if again else self._tree
         with tree.locked():
             shown = self.shown()
             if shown is not None and shown.size >= checkpoint.size and not again:
@@ -103,7 +105,8 @@ class Publication:
                 # The database, or the edge on disk? Deriving everything tells; then the first wrong file is named.
                 start = _Start()
                 _require(read, start, shown, checkpoint)
-            _write(tree, read, start, checkpoint, progress)
+            before = set(edge_tiles(shown.size)) if shown is not None and start.size else set()
+            _write(tree, read, start, checkpoint, before, progress)
             tree.sync()
         return Written(checkpoint, 0 if again or shown is None else shown.size)
 
@@ -152,12 +155,11 @@ class Publication:
 
     def _prune(self, old_size: int, new_size: int) -> None:
         """Remove the partial files of everything that became full between the two sizes."""
-        tree, shift = FileTree(self.folder), TILE_HEIGHT
-        with tree.locked():
+        with self._tree.locked():
             for level in (None, *range(8)):
                 shift = TILE_HEIGHT * ((level or 0) + 1)
                 for index in range(old_size >> shift, new_size >> shift):
-                    tree.remove_folder(f"{TileName(level, index).path}.p")
+                    self._tree.remove_folder(f"{TileName(level, index).path}.p")
 
 
 def _edge(tree: FileTree, size: int) -> _Start:
@@ -188,7 +190,14 @@ def _require(read: Reading, start: _Start, shown: Checkpoint | None, checkpoint:
         raise LogDivergedError(f"the first {checkpoint.size} entries are not those that were signed; run fsck")
 
 
-def _write(tree: FileTree, read: Reading, start: _Start, checkpoint: Checkpoint, progress: Progress | None) -> None:
+def _write(
+    tree: FileTree,
+    read: Reading,
+    start: _Start,
+    checkpoint: Checkpoint,
+    before: set[TileName],
+    progress: Progress | None,
+) -> None:
     tiling = start.tiling()
     for index, leaves in _bundles(read, start.size, checkpoint.size):
         tree.create(TileName(None, index, len(leaves)).path, encode_bundle(leaves))
@@ -200,7 +209,8 @@ def _write(tree: FileTree, read: Reading, start: _Start, checkpoint: Checkpoint,
     if tiling.root() != checkpoint.root:  # somebody changed the database between the two passes
         raise LogDivergedError(f"the first {checkpoint.size} entries changed while they were published; run fsck")
     for name, content in tiling.edge():
-        tree.create(name.path, content)
+        if name not in before:  # otherwise the checkpoint that is shown rests on it already
+            tree.create(name.path, content)
 
 
 def _bundles(read: Reading, start: int, end: int) -> Iterator[tuple[int, list[bytes]]]:

@@ -33,8 +33,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from audit.event import Event, EventKind, Fact
+from audit.event import Event, EventKind, Fact, parse_event
 from audit.log import Log
+from audit.store import ENTRIES
 from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
 from gateway.auth import end_key
 from gateway.blobs import BlobStore
@@ -63,6 +64,7 @@ from gateway.submissions import (
 )
 
 GONE = "erased"  # in the place of a text that a row cannot do without; also the failure of an episode that waited
+EPISODE_PREFIX = "ep_"
 AT_ONCE = 100  # episodes of one round of the retention job: a round must not hold up the worker's sweep
 TABLES: tuple[type[SQLModel], ...] = (
     Submission,
@@ -180,6 +182,24 @@ class Eraser:
             self.erase(one.episode_id, reason=Reason(one.reason), by="system", role="system", audio=one.audio)
         return len(waiting) + len(withdrawn)
 
+    def redo(self) -> int:
+        """Erase again what the log says was erased and a restored backup brought back; returns how many subjects.
+
+        It reads the log's erasures, so call it once, when work begins.
+        """
+        with self._database.read() as session:
+            back = returned(session)
+        for subject, reason, audio in back:
+            named: dict[str, Any] = {"reason": reason, "by": "system", "role": "system", "audio": audio}
+            try:
+                if subject.startswith(EPISODE_PREFIX):
+                    self.erase(subject, **named)
+                else:
+                    self.erase_person(subject, **named)
+            except ConflictError as error:
+                logger.warning("%s was erased, came back with a backup, and stays for now: %s", subject, error.detail)
+        return len(back)
+
     def expire(self, *, keep: timedelta) -> int:
         """Erase what came to its end longer than `keep` ago, at most `AT_ONCE` episodes; returns how many.
 
@@ -254,6 +274,36 @@ class Eraser:
                 self._log.append(session, event)
         logger.info("episode %s was erased (%s)", episode_id, erasure.reason)
         return Erased(episode_id, Reason(erasure.reason), erasure.audio, erasure.requested_at, erasure.done_at or now)
+
+
+def returned(session: Session) -> list[tuple[str, Reason, bool]]:
+    """Return whom and what the log says was erased, although the rows know nothing of it: a backup was restored.
+
+    With the reason, and whether the sound was to go.
+    """
+    kinds = (EventKind.ERASURE_REQUESTED.value, EventKind.ERASURE_DONE.value)
+    entries = session.execute(
+        sa.select(ENTRIES.c.subject, ENTRIES.c.kind, ENTRIES.c.leaf)
+        .where(ENTRIES.c.kind.in_(kinds))
+        .order_by(ENTRIES.c.idx)
+    )
+    asked: dict[str, tuple[Reason, bool]] = {}
+    done: set[str] = set()
+    for subject, kind, leaf in entries:
+        if kind == EventKind.ERASURE_DONE:
+            done.add(subject)
+            continue
+        facts = parse_event(leaf).facts
+        audio = bool(facts["audio"]) or (subject in asked and asked[subject][1])
+        asked[subject] = (Reason(str(facts["reason"])), audio)
+    return [(subject, *asked[subject]) for subject in sorted(done & asked.keys()) if _is_back(session, subject)]
+
+
+def _is_back(session: Session, subject: str) -> bool:
+    if subject.startswith(EPISODE_PREFIX):
+        return session.get(Submission, subject) is not None and session.get(Erasure, subject) is None
+    key, account = session.get(ApiKey, subject), session.get(Account, subject)
+    return (key is not None and key.name != GONE) or (account is not None and not account.name.startswith(f"{GONE}-"))
 
 
 def is_cleared(session: Session, row: Submission, erasure: Erasure) -> bool:

@@ -30,7 +30,7 @@ from gateway.blobs import BlobStore
 from gateway.commitments import commit, digest_of
 from gateway.countersigning import Countersigning
 from gateway.db import Database
-from gateway.erasure import is_cleared
+from gateway.erasure import is_cleared, returned
 from gateway.errors import StorageError
 from gateway.logfiles import LogFiles
 from gateway.submissions import (
@@ -129,6 +129,7 @@ def inspect(
         # 7.
         problems += _wrong_withdrawals(session)
         # 8.
+        problems += [f"erasure of {subject}: a backup brought it back" for subject, _, _ in returned(session)]
         for erasure in erasures:
             problems += _left_over(session, blobs, erasure, [clip for clip in clips if clip not in kept])
         # 9.

@@ -12,11 +12,25 @@ if TYPE_CHECKING:
 
 
 def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
-    """Return the chores: finish erasures that were interrupted, and erase what is older than the settings keep."""
+    """Return the chores: redo erasures that a restored backup undid, finish those that were interrupted, and erase
+    what is older than the settings keep.
+    """
     from gateway.erasure import Eraser
 
     eraser = Eraser(database=toolchain.database, log=toolchain.log, blobs=toolchain.blobs, clock=toolchain.clock)
-    chores: list[Callable[[], object]] = [eraser.resume]
+    chores: list[Callable[[], object]] = [_once(eraser.redo), eraser.resume]
     if toolchain.settings.retention_days:
         chores.append(partial(eraser.expire, keep=timedelta(days=toolchain.settings.retention_days)))
     return chores
+
+
+def _once(chore: Callable[[], object]) -> Callable[[], object]:
+    """Return a chore that is done with when it has succeeded once."""
+    left = [chore]
+
+    def run() -> None:
+        if left:
+            left[0]()
+            left.clear()
+
+    return run

@@ -34,6 +34,7 @@ from gateway.submissions import (
     Erasure,
     ReviewCase,
     State,
+    Submission,
     Timeline,
 )
 from gateway.withdrawal import withdraw
@@ -292,6 +293,31 @@ def test_person_who_signs_in_is_erased_with_name_password_and_sessions(chain: Ch
     assert said == ["account.created", "erasure.requested", "account.disabled", "erasure.done"]
     if chain.database.is_sqlite:
         assert files_with(tmp_path, MARKER) == []
+
+
+def test_what_a_restored_backup_brings_back_is_named_and_erased_again(chain: Chain) -> None:
+    episode_id, untouched = rejected(chain), rejected(chain)
+    with chain.database.write() as session:
+        session.add(ApiKey(id="gone", secret_digest="0" * 64, role="auditor", name="Jane", created_at=chain.clock()))
+    eraser(chain).erase(episode_id, **ASKED)
+    eraser(chain).erase(episode_id, **ASKED, audio=True)
+    eraser(chain).erase_person("gone", **ASKED)
+    assert eraser(chain).redo() == 0
+    with chain.database.write() as session:  # as rows from before the erasure would be
+        session.delete(session.get_one(Erasure, episode_id))
+        session.get_one(Submission, episode_id).script = f"It says {MARKER}."
+        session.get_one(ApiKey, "gone").name = "Jane"
+    assert [problem for problem in problems(chain) if "brought it back" in problem] == [
+        f"erasure of {episode_id}: a backup brought it back",
+        "erasure of gone: a backup brought it back",
+    ]
+    assert eraser(chain).redo() == 2
+    assert problems(chain) == ()
+    assert chain.row(episode_id).script == ""
+    assert chain.row(untouched).script != ""
+    with chain.database.read() as session:
+        assert session.get_one(Erasure, episode_id).audio
+        assert session.get_one(ApiKey, "gone").name == GONE
 
 
 def test_retention_erases_what_ended_long_ago_and_keeps_what_is_public(chain: Chain) -> None:

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-browser test-coqui coqui-voice test-outside check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-browser test-coqui coqui-voice test-outside fuzz-credentials check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ test-outside: setup-dev ## check with Debian's programs (root installs them): th
 	@ASSAY_TEST_OUTSIDE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/outside tests/contract/test_claim_key_port.py
 
 check: lint test ## everything that must be clean before a change lands
+
+fuzz-credentials: setup-dev ## hold 6,000 mutated manifests against the reader; none may be trusted (half a minute)
+	@ASSAY_TEST_MUTATIONS=2000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/properties/test_mutated_manifests.py --log-cli-level=INFO
 
 lint: setup-dev ## ruff, mypy, import contracts, dependency declarations
 	@$(BIN)/ruff check .

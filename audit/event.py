@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import rfc8785
 
+from audit.canonical import canonical_json
 from audit.errors import EventError
 from audit.facts import Fact, check_facts
 from audit.vocabulary import EventKind
@@ -61,7 +62,7 @@ class Event:
             "facts": dict(self.facts),
         }
         try:
-            encoded = rfc8785.dumps(document)
+            encoded = canonical_json(document)
         except (rfc8785.CanonicalizationError, RecursionError) as error:
             raise EventError(f"event {self.kind} holds a value that JSON cannot carry: {error}") from error
         if len(encoded) > MAX_ENTRY_BYTES:

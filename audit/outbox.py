@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select
+from sqlalchemy import delete, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from audit.bulk import among, insert_rows
 from audit.errors import DuplicateEventError, LogDivergedError
 from audit.event import Event
 from audit.merkle import leaf_hash
@@ -56,7 +57,7 @@ def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises `DuplicateEventError` if one of them waits or is in the log already; then roll back.
     """
     try:
-        session.execute(insert(OUTBOX), rows)
+        insert_rows(session, OUTBOX, rows)
     except IntegrityError as error:
         raise as_duplicate(error) from error
 
@@ -127,8 +128,8 @@ def read_waiting(session: Session) -> Iterator[StoredWaiting]:
 
 def _logged(session: Session, hashes: Sequence[bytes]) -> frozenset[bytes]:
     # No join with the outbox: PostgreSQL would remember a plan that was made while the log was small.
-    found = select(ENTRIES.c.leaf_hash).where(ENTRIES.c.leaf_hash.in_(bindparam("hashes", expanding=True)))
-    return frozenset(session.execute(found, {"hashes": list(hashes)}).scalars())
+    found = select(ENTRIES.c.leaf_hash).where(among(session, ENTRIES.c.leaf_hash, hashes))
+    return frozenset(session.execute(found).scalars())
 
 
 def move_to_entries(session: Session, ids: Sequence[int], *, first: int) -> None:
@@ -136,13 +137,13 @@ def move_to_entries(session: Session, ids: Sequence[int], *, first: int) -> None
     number = literal(first) + func.row_number().over(order_by=OUTBOX.c.id) - 1
     source = (
         select(number, OUTBOX.c.leaf, OUTBOX.c.event_id, OUTBOX.c.kind, OUTBOX.c.subject, OUTBOX.c.at)
-        .where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
+        .where(among(session, OUTBOX.c.id, ids))
         .order_by(OUTBOX.c.id)
     )
     columns = ["idx", "leaf", "leaf_hash", "kind", "subject", "at"]
-    session.execute(insert(ENTRIES).from_select(columns, source), {"ids": list(ids)})
+    session.execute(insert(ENTRIES).from_select(columns, source))
 
 
 def remove(session: Session, ids: Sequence[int]) -> None:
     """Take exactly these rows out; a lower number may be committed later, and must stay."""
-    session.execute(delete(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True))), {"ids": list(ids)})
+    session.execute(delete(OUTBOX).where(among(session, OUTBOX.c.id, ids)))

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from audit import outbox
+from audit.bulk import insert_rows
 from audit.errors import LogDivergedError
 from audit.merkle import Frontier
 from audit.store import ENTRIES, TILE_HASHES, advance_head, complete_tile, read_head, read_leaf_hashes
@@ -62,7 +62,7 @@ def append_rows(session: Session, frontier: Frontier, rows: Sequence[Mapping[str
         for index, row in enumerate(rows, frontier.size)
     ]
     try:
-        session.execute(insert(ENTRIES), entries)
+        insert_rows(session, ENTRIES, entries)
     except IntegrityError as error:
         raise outbox.as_duplicate(error) from error
     return _extend(session, frontier, [row["event_id"] for row in rows])

@@ -11,6 +11,7 @@ import click
 from gateway.cli.account import account
 from gateway.cli.apikey import apikey
 from gateway.cli.consent import consent
+from gateway.cli.db import db
 from gateway.cli.demo import demo
 from gateway.cli.erase import erase
 from gateway.cli.fsck import fsck
@@ -68,5 +69,6 @@ for command in (
     policy,
     log,
     fsck,
+    db,
 ):
     main.add_command(command)

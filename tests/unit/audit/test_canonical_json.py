@@ -7,8 +7,12 @@ import struct
 from typing import Any
 
 import pytest
+import rfc8785
 from audit_log import an_event
+from hypothesis import given
+from hypothesis import strategies as st
 
+from audit.canonical import canonical_json
 from audit.errors import EventError
 from audit.event import FREE, parse_event
 from audit.facts import LARGEST_INTEGER, NUMBER
@@ -104,3 +108,30 @@ def test_entry_in_which_a_name_stands_twice_is_refused() -> None:
     leaf = an_event(facts={"a": 1}, version=FREE).canonical()
     with pytest.raises(EventError, match="canonical form"):
         parse_event(leaf.replace(b'{"a":1}', b'{"a":1,"a":1}'))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(ANYTHING)
+def test_fast_encoder_writes_what_the_slow_one_writes_and_refuses_what_it_refuses(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(rfc8785.CanonicalizationError):
+            canonical_json(value)
+        return
+    assert canonical_json(value) == expected
+
+
+@pytest.mark.parametrize("value", ["\ud800", ["\udfff"], {1: 2}, {"a": 2**53}, {"a": object()}])
+def test_what_json_cannot_carry_is_refused_by_the_package(value: Any) -> None:
+    with pytest.raises((rfc8785.CanonicalizationError, UnicodeEncodeError)):
+        canonical_json(value)
+
+
+def test_keys_beyond_ascii_are_sorted_by_utf16_units() -> None:
+    assert canonical_json({"\ufb33": 1, "\U0001f600": 2}).decode() == '{"\U0001f600":2,"\ufb33":1}'

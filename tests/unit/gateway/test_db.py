@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel, select
 
 import gateway.accounts  # declares a table
 import gateway.leases  # declares a table
 import gateway.shadow  # declares a table
 import gateway.soundindex  # noqa: F401  # declares a table
-from audit.guards import GUARDS
+from audit.guards import GUARDS, assert_append_only
 from gateway.db import Database, check_schema, is_unavailable, migrate, migration_config, open_database
 from gateway.errors import ConflictError, DatabaseUnavailableError
 from gateway.submissions import State, Submission, lock, move
@@ -88,6 +89,73 @@ def test_downgrade_leaves_nothing_and_upgrade_brings_everything_back(database: D
     with database.writer.begin() as connection:
         command.upgrade(migration_config(connection), "head")
     check_schema(database)
+
+
+REFUSED = (
+    "UPDATE audit_entry SET kind = 'x'",
+    "DELETE FROM audit_entry",
+    "INSERT INTO audit_entry SELECT 7, leaf, leaf_hash, kind, subject, at FROM audit_entry",
+    "UPDATE audit_head SET root = frontier",
+    "DELETE FROM audit_head",
+)
+
+
+def test_guards_of_the_log_survive_every_migration_up_and_down(url: str) -> None:
+    """An entry from the first release stays as it is, and nothing may touch it at any revision."""
+    database = open_database(url)
+    with database.writer.begin() as connection:
+        script = ScriptDirectory.from_config(migration_config(connection))
+        revisions = [revision.revision for revision in script.walk_revisions()][::-1]
+        for step, revision in enumerate([*revisions, *reversed(revisions[:-1])]):
+            (command.upgrade if step < len(revisions) else command.downgrade)(migration_config(connection), revision)
+            if step == 0:
+                octets = ("X'00'", f"X'{'ab' * 32}'") if database.is_sqlite else ("'\\x00'", f"'\\x{'ab' * 32}'")
+                connection.exec_driver_sql(
+                    f"INSERT INTO audit_entry VALUES (0, {octets[0]}, {octets[1]}, 'key.created', 's', '2026-03-01')"
+                )
+            for statement in REFUSED:
+                with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+                    connection.exec_driver_sql(statement)
+            found = connection.exec_driver_sql("SELECT idx, kind, subject FROM audit_entry").all()
+            assert [tuple(row) for row in found] == [(0, "key.created", "s")], revision
+            if revision == revisions[-1]:
+                assert_append_only(connection)
+    database.dispose()
+
+
+def test_log_with_the_same_bytes_twice_migrates_and_takes_each_event_once_from_then_on(url: str) -> None:
+    """Earlier releases let equal entries in; their log must not be locked out."""
+    database = open_database(url)
+    first, second = ("X'00'", f"X'{'ab' * 32}'") if database.is_sqlite else ("'\\x00'", f"'\\x{'ab' * 32}'")
+    with database.writer.begin() as connection:
+        command.upgrade(migration_config(connection), "0003")
+        for idx in (0, 1):
+            connection.exec_driver_sql(
+                f"INSERT INTO audit_entry VALUES ({idx}, {first}, {second}, 'key.created', 's', '2026-03-01')"
+            )
+        command.upgrade(migration_config(connection), "head")
+        new = second.replace("ab", "cd")
+        row = f"{first}, {new}, 'key.created', 's', '2026-03-01'"
+        connection.exec_driver_sql(f"INSERT INTO audit_entry VALUES (2, {row})")
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql(f"INSERT INTO audit_entry VALUES (3, {row})")
+        columns = "(event_id, leaf, kind, subject, at)"
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql(
+                f"INSERT INTO audit_outbox {columns} VALUES ({second}, {first}, 'key.created', 's', '2026-03-01')"
+            )
+    database.dispose()
+
+
+def test_outbox_is_not_dropped_while_an_event_waits(database: Database) -> None:
+    octets = ("X'00'", f"X'{'ab' * 32}'") if database.is_sqlite else ("'\\x00'", f"'\\x{'ab' * 32}'")
+    columns = "(leaf, event_id, kind, subject, at)"
+    with database.writer.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO audit_outbox {columns} VALUES ({octets[0]}, {octets[1]}, 'k', 's', '2026-03-01')"
+        )
+    with database.writer.connect() as connection, pytest.raises(RuntimeError, match="events wait in the outbox"):
+        command.downgrade(migration_config(connection), "0003")
 
 
 def test_database_that_was_never_migrated_is_not_ready(url: str) -> None:

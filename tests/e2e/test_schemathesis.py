@@ -49,6 +49,7 @@ NOTHING_TO_GET_WRONG = {
         "/readyz",
         "/v1/log/checkpoint",
         "/v1/log/vkey",
+        "/v1/log/policy",
         "/v1/log/tile/{path}",
     )
     for method in ("GET", "HEAD")

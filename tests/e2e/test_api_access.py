@@ -36,6 +36,19 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("GET", "/v1/episodes/{released}/transcript.vtt", {}, ANYBODY),
     ("GET", "/v1/episodes/{released}/chapters.json", {}, ANYBODY),
     ("POST", "/v1/verifications", {"content": b"x", "headers": {"Content-Type": "audio/mpeg"}}, ANYBODY),
+    ("GET", "/v1/verifications/{nothing}/signed", {}, ANYBODY),
+    ("GET", "/.well-known/jwks.json", {}, ANYBODY),
+    ("GET", "/.well-known/c2pa-soft-binding-resolution", {}, ANYBODY),
+    ("GET", "/v1/matches/byBinding", {}, ANYBODY),
+    ("POST", "/v1/matches/byBinding", {"json": {}}, ANYBODY),
+    ("POST", "/v1/matches/byContent", {"content": b"x", "headers": {"Content-Type": "audio/mpeg"}}, ANYBODY),
+    ("GET", "/v1/services/supportedAlgorithms", {}, ANYBODY),
+    ("GET", "/v1/services/capabilities", {}, ANYBODY),
+    ("GET", "/v1/services/status", {}, ANYBODY),
+    ("GET", "/verify", {}, ANYBODY),
+    ("POST", "/verify", {"content": b"x", "headers": {"Content-Type": "audio/mpeg"}}, ANYBODY),
+    ("GET", "/v1/log/policy?{nothing}", {}, ANYBODY),
+    ("HEAD", "/v1/log/policy?{nothing}", {}, ANYBODY),
     ("POST", "/v1/screenings", {"json": {"text": "x"}}, {"submitter", "reviewer", "admin"}),
     ("POST", "/v1/screenings/batch", {"json": {"items": [{"text": "x"}]}}, {"submitter", "reviewer", "admin"}),
     ("POST", "/v1/moderations", {"json": {"input": "x"}}, {"submitter", "reviewer", "admin"}),
@@ -158,7 +171,7 @@ def test_unknown_fault_tells_nothing_and_can_be_traced(tmp_path: Path, caplog: p
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"cannot handle {secret}")
 
-    gate.chain.tools.log.append = fail  # type: ignore[method-assign]
+    gate.chain.tools.log.record = fail  # type: ignore[method-assign]
     answer = gate.client("submitter").post("/v1/submissions", json={"script": secret})
     assert answer.status_code == 500
     assert answer.json()["type"].endswith("/problems/internal-error")

@@ -14,7 +14,7 @@ PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ASSAY       := $(BIN)/assay
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-browser test-coqui coqui-voice test-outside fuzz-credentials check lint bench-pipeline bench-log bench-watermark bench-policies recordings train-audioseal train-toxicity train-stance train-topics clean
+.PHONY: help setup setup-dev setup-bench setup-coqui demo test test-browser test-coqui coqui-voice test-outside fuzz-credentials check lint bench-pipeline bench-log bench-watermark bench-policies bench-synth recordings train-audioseal train-toxicity train-stance train-topics clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ bench-pipeline: setup-dev ## seconds and real-time factor per stage of the brief
 
 bench-log: setup-dev ## appends per second, proofs and fsck of the audit log on both databases
 	@$(BIN)/python -m bench.log_throughput
+
+bench-synth: setup-dev ## voices: speed, word errors, distances, what keeping sentences gains (ARGS="--coqui var/models/coqui-joe")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.synthesis $(ARGS)
 
 recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
 	@$(BIN)/python -m synth.training.recordings --out var/recordings

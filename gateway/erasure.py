@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
 from gateway.auth import end_key
 from gateway.blobs import BlobStore
 from gateway.db import Database
-from gateway.errors import ConflictError, NotFoundError
+from gateway.errors import ConflictError, NotFoundError, StorageError
 from gateway.scrub import scrub
 from gateway.shadow import ShadowDecision
 from gateway.soundindex import SoundKey
@@ -62,6 +63,7 @@ from gateway.submissions import (
     lock,
     move,
 )
+from synth.segments import forget_segments
 
 GONE = "erased"  # in the place of a text that a row cannot do without; also the failure of an episode that waited
 EPISODE_PREFIX = "ep_"
@@ -115,12 +117,20 @@ class Eraser:
     """Erases episodes and people; safe to use from several threads and processes."""
 
     def __init__(
-        self, *, database: Database, log: Log, blobs: BlobStore, clock: Callable[[], datetime], rewrite: bool = False
+        self,
+        *,
+        database: Database,
+        log: Log,
+        blobs: BlobStore,
+        clock: Callable[[], datetime],
+        segments: Path | None = None,
+        rewrite: bool = False,
     ) -> None:
         self._database = database
         self._log = log
         self._blobs = blobs
         self._clock = clock
+        self._segments = segments  # folder of kept sentences, which name no episode: all of them go
         self._rewrite = rewrite  # also what was deleted before connections deleted with zeros
 
     def erase(self, episode_id: str, *, reason: Reason, by: str, role: str, audio: bool = False) -> Erased:
@@ -257,6 +267,13 @@ class Eraser:
             _clear(session, row, public=row.state == State.RELEASED, audio=erasure.audio)
         # 3. Names are the hashes of bytes that carry this episode's own marks, so no other episode has the same file.
         removed = 0
+        if self._segments is not None:
+            try:
+                forget_segments(self._segments)
+            except OSError as error:
+                raise StorageError(
+                    f"{self._segments} cannot be removed: {error.strerror}; remove it by hand"
+                ) from error
         if erasure.audio:
             for name in {name for clip in clips for name in (clip.sha256, clip.manifest_sha256)}:
                 removed += self._blobs.remove(name)

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     speech_timeout_seconds: float = Field(
         120.0, gt=0, le=3600, description="How long an engine may take for a sentence or part of one, in seconds."
     )
+    speech_cache_bytes: int = Field(
+        268_435_456, ge=0, description="Most bytes of spoken sentences kept for voices of `ASSAY_VOICES`; 0: none."
+    )
     speech_concurrency: int = Field(2, ge=1, le=64, description="Requests to the speech endpoint at a time.")
     speech_allow_plain_http: bool = Field(
         False, description="Let scripts and key go to the speech endpoint unencrypted, beyond this machine."
@@ -249,6 +252,11 @@ class Settings(BaseSettings):
     def former_checkpoint(self) -> Path:
         """Where earlier versions kept the published checkpoint; still checked, never written."""
         return self.home / "published" / "checkpoint"
+
+    @property
+    def segments(self) -> Path:
+        """Folder of spoken sentences that are kept; unmarked speech, so nobody else may read it."""
+        return self.home / "segments"
 
     @property
     def blobs(self) -> Path:

@@ -17,7 +17,13 @@ def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
     """
     from gateway.erasure import Eraser
 
-    eraser = Eraser(database=toolchain.database, log=toolchain.log, blobs=toolchain.blobs, clock=toolchain.clock)
+    eraser = Eraser(
+        database=toolchain.database,
+        log=toolchain.log,
+        blobs=toolchain.blobs,
+        clock=toolchain.clock,
+        segments=toolchain.settings.segments,
+    )
     chores: list[Callable[[], object]] = [_once(eraser.redo), eraser.resume]
     if toolchain.settings.retention_days:
         chores.append(partial(eraser.expire, keep=timedelta(days=toolchain.settings.retention_days)))

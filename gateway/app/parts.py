@@ -24,6 +24,8 @@ from gateway.keys import KeyFiles
 ALIKE_BURST = 30  # different files with nearly the same sound that may be checked at once ...
 ALIKE_INTERVAL_SECONDS = 600.0  # ... and then one per so many seconds: a search for an unmarked variant needs thousands
 
+SPEAKERS = 2  # sentences spoken at a time; more where an endpoint takes more
+
 if TYPE_CHECKING:
     from audit.log import Log
     from gateway.blobs import BlobStore
@@ -237,6 +239,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         ),
         renditions=settings.renditions,
         soft_bindings=soft_bindings(marks),
+        workers=max(SPEAKERS, settings.speech_concurrency),
     )
     screener, shadows = build_screeners(settings)
     spoken = build_spoken_check(settings, screener)

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 def build_voices(settings: Settings) -> VoiceCatalogue:
     """Return every voice that may be used here; raises `VoiceError` or `SettingsError` for one that cannot be."""
     from synth.adapters.hibari import HibariEngine, hibari_catalogue
+    from synth.segments import RememberingVoice, SegmentCache
     from synth.voice import VoiceCatalogue
     from synth.voicefile import CoquiEntry, card_of, read_voice_file
 
@@ -47,15 +48,19 @@ def build_voices(settings: Settings) -> VoiceCatalogue:
     cards: dict[str, VoiceCard] = dict(embedded.cards)
     engines: dict[tuple[Path, str], CoquiEngine] = {}
     endpoint: SpeechEndpoint | None = None
+    kept = settings.speech_cache_bytes
+    cache = SegmentCache(settings.segments, max_bytes=kept) if kept else None
     for entry in read_voice_file(settings.voices):  # 1.
         cards[entry.id] = card = card_of(entry)
         _check_licence(card, settings)  # 2.
         # 3.
         if isinstance(entry, CoquiEntry):
-            voices[entry.id] = _coqui_voice(entry, settings, engines, hibari)
+            voice = _coqui_voice(entry, settings, engines, hibari)
         else:
             endpoint = endpoint or _endpoint(settings)
-            voices[entry.id] = _endpoint_voice(entry, endpoint)
+            voice = _endpoint_voice(entry, endpoint)
+        # The embedded voices speak faster than it is worth to keep what they say.
+        voices[entry.id] = voice if cache is None else RememberingVoice(voice, cache)
     return VoiceCatalogue(voices, cards)
 
 

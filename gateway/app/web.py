@@ -155,7 +155,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
             public_url=settings.public_url,
             most_bytes=settings.max_upload_bytes,
         ),
-        eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now),
+        eraser=Eraser(database=database, log=log, blobs=toolchain.blobs, clock=utc_now, segments=settings.segments),
         probes=(
             readiness.database_probe(database),
             readiness.log_probe(database, toolchain.log_files),

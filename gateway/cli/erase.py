@@ -28,7 +28,9 @@ def erase(subject: str, reason: str, audio: bool, rewrite: bool, as_json: bool) 
     settings = load_settings()
     log, blobs = app.build_log(settings), app.build_blobs(settings)
     with app.migrated_database(settings) as database:
-        eraser = Eraser(database=database, log=log, blobs=blobs, clock=app.utc_now, rewrite=rewrite)
+        eraser = Eraser(
+            database=database, log=log, blobs=blobs, clock=app.utc_now, segments=settings.segments, rewrite=rewrite
+        )
         chosen = Reason(reason)
         if subject.startswith("ep_"):
             done = [eraser.erase(subject, reason=chosen, by="operator", role="operator", audio=audio)]

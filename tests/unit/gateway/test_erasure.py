@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
@@ -38,6 +39,7 @@ from gateway.submissions import (
     Timeline,
 )
 from gateway.withdrawal import withdraw
+from synth.segments import SegmentCache
 from tests.gateway_chain import REVIEWER, SUBMITTER, Chain, build_chain
 
 MARKER = "xylophonequartz"  # stands in script, title-like places, reasons and findings, and nowhere else
@@ -427,3 +429,12 @@ def test_sound_of_a_withdrawn_episode_goes_and_its_receipts_verify(chain: Chain)
         assert session.exec(select(SoundKey)).all() == []
         receipts = session.exec(select(EpisodeReceipt).where(EpisodeReceipt.episode_id == episode_id)).all()
     assert len(receipts) == 3
+
+
+def test_kept_sentences_go_with_any_erasure(chain: Chain, tmp_path: Path) -> None:
+    folder = tmp_path / "segments"
+    SegmentCache(folder, max_bytes=1 << 20).write("ab" + "0" * 62, np.ones(10, np.float32))
+    episode_id = chain.submit("please block this")
+    chain.run(episode_id)
+    eraser(chain, segments=folder).erase(episode_id, reason=Reason.REQUEST, by="admin1", role="admin")
+    assert not folder.exists()

@@ -147,3 +147,26 @@ def test_a_pinned_folder_is_printed_as_an_entry_that_can_be_read(tmp_path: Path)
     (entry,) = read_voice_file(path)
     assert entry.files["model.pth"] == hashlib.sha256(b"weights").hexdigest()  # type: ignore[union-attr]
     assert set(entry.files) == {"model.pth", "config.json"}  # type: ignore[union-attr]
+
+
+def test_the_interface_lists_voices_with_their_conditions() -> None:
+    from types import SimpleNamespace
+
+    from gateway.api.voices import list_voices
+    from synth.adapters.hibari import hibari_catalogue
+
+    backend = SimpleNamespace(toolchain=SimpleNamespace(voices=hibari_catalogue()))
+    shown = list_voices(backend, caller=None).voices  # type: ignore[arg-type]  # all that the route uses
+    assert [voice.id for voice in shown] == sorted(voice.id for voice in shown)
+    assert len(shown) == 5
+    assert {voice.licence for voice in shown} == {"Apache-2.0"}
+    assert all("hibari-tts/0.2.1 sha256:" in voice.version for voice in shown)
+
+
+def test_sentences_of_added_voices_are_kept_and_those_of_the_embedded_are_not(tmp_path: Path) -> None:
+    from synth.segments import RememberingVoice
+
+    catalogue = build_voices(settings(tmp_path))  # type: ignore[arg-type]
+    assert [name for name, voice in catalogue.voices.items() if isinstance(voice, RememberingVoice)] == ["bella"]
+    without = build_voices(settings(tmp_path, speech_cache_bytes=0))  # type: ignore[arg-type]
+    assert not any(isinstance(voice, RememberingVoice) for voice in without.voices.values())

@@ -160,7 +160,9 @@ def main() -> None:
     """Run the benchmark and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--coqui", type=Path, help="folder that `make coqui-voice` has written")
-    folder = parser.parse_args().coqui
+    parser.add_argument("--voice", action="append", help="measure this voice alone; may be given several times")
+    arguments = parser.parse_args()
+    folder = arguments.coqui
     hibari = HibariEngine()
     voices: dict[str, Voice] = dict(hibari_catalogue(hibari).voices)
     started = 0.0
@@ -172,6 +174,8 @@ def main() -> None:
         started = time.perf_counter() - began
         alphabet = partial(first_unspeakable, knows=hibari.knows, longest_unknown=hibari.longest_unknown_word)
         voices["coqui-joe"] = CoquiVoice(id="coqui-joe", engine=engine, language="en", alphabet=alphabet)
+    if arguments.voice:
+        voices = {name: voices[name] for name in arguments.voice}
     listener = WhisperListener.packaged(threads=1)
     print(f"Conditions: {conditions('torch', 'hibari-tts', 'faster-whisper')}; one thread per engine.\n")
     pitches, pairs, within = apart(voices)
@@ -181,7 +185,7 @@ def main() -> None:
         factor, first = speed(voice)
         print(
             f"| {name} | {100 * wrong / total:.1f} %: {Share(wrong, total)} "
-            f"| {factor:.0f} | {1000 * first:.0f} | {pitches[name]:.0f} |"
+            f"| {factor:.1f} | {1000 * first:.0f} | {pitches[name]:.0f} |"
         )
     print(f"\nThe embedded engine alone: {engine_speed(hibari):.0f} x real time.", end=" ")
     print(f"Coqui loads in {started:.1f} s." if started else "")

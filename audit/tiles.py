@@ -89,12 +89,6 @@ def edge_tiles(size: int) -> list[TileName]:
     return [TileName(None, names[0].index, names[0].width), *names] if size % TILE_HASHES else names
 
 
-def covered(name: TileName, size: int) -> int:
-    """Return how wide the tile called `name` is in a log of `size` entries: 0 to 256."""
-    nodes = size >> (TILE_HEIGHT * (name.level or 0))
-    return max(0, min(TILE_HASHES, nodes - name.index * TILE_HASHES))
-
-
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """Pack entries, at most 65,535 bytes each, into a bundle; raises `TileError`."""
     if any(len(entry) > MAX_BUNDLED_BYTES for entry in entries):

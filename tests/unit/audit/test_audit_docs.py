@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from audit.checkpoint import Verifier, parse_and_verify
+from audit.countersignatures import COSIGNATURES, TIMESTAMPS
 from audit.event import EventKind
-from audit.store import CHECKPOINTS, ENTRIES, HEAD, TILES
+from audit.store import CHECKPOINTS, ENTRIES, HEAD, OUTBOX, TILES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "audit-log.md").read_text()
 
@@ -17,7 +18,7 @@ def test_every_kind_of_event_is_explained() -> None:
 
 
 def test_every_table_is_explained() -> None:
-    tables = [table.name for table in (ENTRIES, TILES, HEAD, CHECKPOINTS)]
+    tables = [table.name for table in (OUTBOX, ENTRIES, TILES, HEAD, CHECKPOINTS, COSIGNATURES, TIMESTAMPS)]
     assert re.findall(r"^\| `(audit_[a-z]+)` \|", PAGE, re.MULTILINE) == tables
 
 

@@ -10,7 +10,6 @@ from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from audit.tiles import (
     TileName,
     Tiling,
-    covered,
     decode_bundle,
     decode_tile,
     edge_tiles,
@@ -86,8 +85,6 @@ def test_edge_of_seventy_thousand_entries() -> None:
     ]
     assert edge_tiles(0) == []
     assert [name.path for name in edge_tiles(256)] == ["tile/1/000.p/1"]
-    assert [covered(TileName(0, index), 300) for index in range(3)] == [256, 44, 0]
-    assert [covered(TileName(1, 0), size) for size in (255, 256, 65_536, 70_000)] == [0, 1, 256, 256]
 
 
 @pytest.mark.parametrize("entries", [[], [b""], [b"a", b"", b"b" * 65_535]])

@@ -109,6 +109,13 @@ bench-synth: setup-dev ## voices: speed, word errors, distances, what keeping se
 recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
 	@$(BIN)/python -m synth.training.recordings --out var/recordings
 
+.PHONY: bench-verify fuzz-verify
+fuzz-verify: setup-dev ## 5,000 broken and forged files for the verifier (ARGS="--count 5000 --seed 1")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz_verify $(ARGS)
+
+bench-verify: setup-dev ## seconds and memory of questions to the public verifier (ARGS=--quick for a minute)
+	@$(BIN)/python -m bench.verify $(ARGS)
+
 bench-watermark: setup-bench ## attack our marks and their peers side by side (an hour; ARGS="--quick" for minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark $(ARGS)
 

@@ -185,6 +185,14 @@ class ConfinementError(GatewayError):
     title = "Uploads cannot be parsed safely here"
 
 
+class FetchError(GatewayError):
+    """A file that was named by its address could not, or may not, be fetched."""
+
+    slug = "fetch-failed"
+    status = 502
+    title = "The address was not fetched"
+
+
 class MalformedQueryError(GatewayError):
     """A query of soft binding resolution cannot be understood."""
 

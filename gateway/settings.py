@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     max_script_bytes: int = Field(262_144, gt=0, description="Largest accepted script in bytes (UTF-8).")
     max_upload_bytes: int = Field(268_435_456, gt=0, description="Largest file accepted for verification, in bytes.")
     max_upload_seconds: int = Field(14_400, gt=0, description="Longest audio accepted for verification, in seconds.")
+    verify_urls: bool = Field(False, description="Fetch public https addresses that a verification names.")
     review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
     retention_days: int = Field(
         0, ge=0, le=36_500, description="Erase texts, and sound that was never public, so long after the end; 0: never."

@@ -155,6 +155,7 @@ def build_gate(
             database=tools.database,
             algorithms={SOFT_BINDINGS[mark.name].name: SOFT_BINDINGS[mark.name].bits for mark in marks},
         ),
+        fetcher=None,
         pages=Pages(organisation="Harbour Radio", public_url=PUBLIC_URL, most_bytes=tools.settings.max_upload_bytes),
         eraser=Eraser(database=tools.database, log=tools.log, blobs=tools.blobs, clock=tools.clock),
         probes=the_probes(chain),

@@ -15,6 +15,7 @@ from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
 from gateway.auth import Authenticator
 from gateway.erasure import Eraser
+from gateway.fetching import UrlFetcher
 from gateway.pages.views import Pages
 from gateway.review import ReviewDesk
 from gateway.toolchain import Toolchain
@@ -40,6 +41,7 @@ class Backend:
     examinations: Examinations  # verifications under way
     reports: ReportSigner
     resolver: SoftBindingResolver
+    fetcher: UrlFetcher | None  # None: addresses are not fetched
     screening_places: Places  # how many screenings without a submission run at once
 
 

@@ -30,7 +30,7 @@ from gateway.api.middleware import Envelope
 from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
 from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
-from gateway.api.softbinding_schemas import BindingIn
+from gateway.api.softbinding_schemas import BindingIn, ReferenceIn
 
 ROUTERS = (
     submissions.router,
@@ -48,7 +48,14 @@ ROUTERS = (
     pages.router,
     health.router,
 )
-BODIES = (BindingIn, ScreeningIn, BatchIn, ModerationIn, AnalyzeIn)  # read by hand, so that their size is limited
+BODIES = (
+    BindingIn,
+    ReferenceIn,
+    ScreeningIn,
+    BatchIn,
+    ModerationIn,
+    AnalyzeIn,
+)  # read by hand, so that their size is limited
 
 
 def mount(app: FastAPI, backend: Backend) -> None:

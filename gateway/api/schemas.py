@@ -352,6 +352,12 @@ class MilestoneOut(Model):
     at: datetime
 
 
+class UrlIn(Model):
+    """A file by its address."""
+
+    url: str = Field(max_length=2_048, examples=["https://example.org/episode.mp3"])
+
+
 class KeysOut(Model):
     """Public keys, as JSON Web Keys (RFC 7517)."""
 

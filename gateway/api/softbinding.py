@@ -30,6 +30,7 @@ from gateway.api.softbinding_schemas import (
     DiscoveryOut,
     MatchesOut,
     MatchOut,
+    ReferenceIn,
     ServiceStatusOut,
 )
 from gateway.api.verifications import AUDIO_BODY, MOST_WAIT_SECONDS, begun
@@ -39,6 +40,7 @@ from gateway.errors import (
     InvalidRequestError,
     MalformedQueryError,
     NotFoundError,
+    TooLargeError,
     UriTooLongError,
 )
 from gateway.verification.jumbf import active_manifest
@@ -123,10 +125,39 @@ def post_by_content(
     most = _count(max_results)
     if alg is not None and alg not in backend.resolver.algorithms:
         raise MalformedQueryError(f"'{alg[:80]}' is not resolved here; see /v1/services/supportedAlgorithms")
-    report = examination.wait(MOST_WAIT_SECONDS)
-    if report is None:
-        raise BusyError("the file takes too long for this query; use /v1/verifications", retry_after=60)
-    return _matches(response, backend.resolver.by_report(report, most=most))
+    return _heard(backend, response, examination, most)
+
+
+async def reference_body(request: Request) -> ReferenceIn:
+    """Return the address in the body."""
+    try:
+        return await read_json(request, ReferenceIn, limit=MAX_QUERY_BYTES)
+    except InvalidRequestError as error:
+        raise MalformedQueryError('send {"referenceUrl": ..., "assetLength": bytes} as JSON') from error
+
+
+@router.post(
+    "/v1/matches/byReference",
+    responses=problem_responses(400, 404, 408, 413, 415, 422, 429, 502, 503),
+    openapi_extra=described_by(ReferenceIn),
+)
+def post_by_reference(
+    body: Annotated[ReferenceIn, Depends(reference_body)],
+    request: Request,
+    backend: BackendDep,
+    response: Response,
+    max_results: MaxResults = None,
+) -> MatchesOut:
+    """Return the manifests of the episodes heard in a file elsewhere, where the operator allows to fetch it."""
+    most = _count(max_results)
+    if backend.fetcher is None:
+        raise NotFoundError("addresses are not fetched here; send the file to /v1/matches/byContent")
+    backend.throttle.admit(request.client.host if request.client else "")
+    if body.assetLength > backend.toolchain.settings.max_upload_bytes:
+        raise TooLargeError(
+            "the file is larger than is examined here", limit=backend.toolchain.settings.max_upload_bytes
+        )
+    return _heard(backend, response, backend.examinations.begin(backend.fetcher.fetch(body.referenceUrl)), most)
 
 
 @router.get(
@@ -163,10 +194,11 @@ def get_algorithms(backend: BackendDep, response: Response) -> AlgorithmsOut:
 
 
 @router.get("/v1/services/capabilities")
-def get_capabilities(response: Response) -> CapabilitiesOut:
+def get_capabilities(backend: BackendDep, response: Response) -> CapabilitiesOut:
     """Say which optional parts of the specification are here."""
     response.headers.update(PUBLIC_HEADERS)
-    return CapabilitiesOut(c2paSpecificationVersion=SPECIFICATION, supportedCapabilities=["queryByContent"])
+    there = ["queryByContent", *(["queryByReference"] if backend.fetcher is not None else [])]
+    return CapabilitiesOut(c2paSpecificationVersion=SPECIFICATION, supportedCapabilities=there)
 
 
 @router.get("/v1/services/status")
@@ -206,6 +238,13 @@ def _by_binding(
         raise MalformedQueryError("`value` is not base64") from error
     backend.throttle.admit(request.client.host if request.client else "")
     return _matches(response, backend.resolver.by_binding(alg, raw, most=most))
+
+
+def _heard(backend: Backend, response: Response, examination: Examination, most: int) -> MatchesOut:
+    report = examination.wait(MOST_WAIT_SECONDS)
+    if report is None:
+        raise BusyError("the file takes too long for this query; use /v1/verifications", retry_after=60)
+    return _matches(response, backend.resolver.by_report(report, most=most))
 
 
 def _matches(response: Response, matches: Sequence[Match]) -> MatchesOut:

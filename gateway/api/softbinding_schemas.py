@@ -16,6 +16,15 @@ class BindingIn(Model):
     value: str = Field(max_length=4_096, description="Base64.", examples=["EjRWeJq83vA="])
 
 
+class ReferenceIn(Model):
+    """A query by a file elsewhere."""
+
+    referenceUrl: str = Field(max_length=2_048, examples=["https://example.org/episode.mp3"])  # noqa: N815  # the specification's name
+    assetLength: int = Field(ge=1, description="Bytes.")  # noqa: N815  # the specification's name
+    assetType: str | None = Field(None, max_length=255)  # noqa: N815  # the specification's name
+    region: dict[str, object] | None = None
+
+
 class MatchOut(Model):
     """One manifest that a query may mean; a match is a candidate, not an attribution."""
 

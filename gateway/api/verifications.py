@@ -6,14 +6,15 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.backend import Backend, BackendDep
-from gateway.api.bodies import media_type_of, read_body, read_upload
+from gateway.api.bodies import JSON, media_type_of, read_body, read_json, read_upload
 from gateway.api.examinations import Examination
 from gateway.api.problems import problem_responses
-from gateway.api.schemas import KeysOut, PendingOut, ReportOut
+from gateway.api.schemas import KeysOut, PendingOut, ReportOut, UrlIn
 from gateway.errors import InvalidRequestError, NotFoundError, UnsupportedMediaError
 from gateway.verification.signing import MEDIA_TYPE as JOSE
 
@@ -37,6 +38,7 @@ AUDIO_BODY = {
 
 
 VerificationId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{24}$", description="Id of the verification.")]
+MAX_URL_BYTES = 4_096  # of a body that names an address
 WAIT_SECONDS = 30.0  # that the answer waits for the result unless asked otherwise: long enough for most episodes
 MOST_WAIT_SECONDS = 120.0  # shorter than proxies keep a silent connection
 LOOK_AGAIN_SECONDS = 2
@@ -52,6 +54,10 @@ async def receive_upload(request: Request, backend: Backend) -> bytes:
     """Return the uploaded file; refuses by rate, type and size before the body is read, and holds a place meanwhile."""
     backend.throttle.admit(request.client.host if request.client else "")
     media_type = media_type_of(request)
+    if media_type == JSON and backend.fetcher is not None:
+        async with backend.places.taken():
+            named = await read_json(request, UrlIn, limit=MAX_URL_BYTES)
+            return await run_in_threadpool(backend.fetcher.fetch, named.url)
     if media_type != MULTIPART and not media_type.startswith("audio/") and media_type not in RAW_TYPES:
         raise UnsupportedMediaError(f"send audio/*, application/octet-stream or {MULTIPART}, not '{media_type[:80]}'")
     async with backend.places.taken():
@@ -70,15 +76,16 @@ async def begun(request: Request, backend: BackendDep) -> Examination:
 @router.post(
     "/v1/verifications",
     response_model=ReportOut,
-    responses={**_PENDING, **problem_responses(400, 408, 413, 415, 422, 429, 503)},
+    responses={**_PENDING, **problem_responses(400, 408, 413, 415, 422, 429, 502, 503)},
     openapi_extra={"requestBody": AUDIO_BODY},
 )
 def verify(examination: Annotated[Examination, Depends(begun)], wait: Wait = WAIT_SECONDS) -> Response:
     """Examine an audio file and say, check by check, what is known about it.
 
     The file is read into memory, examined and forgotten; its type is decided by its bytes, not by what the request
-    declares. A file that takes longer than `wait` is answered with 202, and its result is at `Location` for a
-    quarter of an hour. "Nothing found" never means that a person made it.
+    declares. Where the operator allows it, JSON may name a public https address instead. A file that takes longer than
+    `wait` is answered with 202, and its result is at `Location` for a quarter of an hour. "Nothing found" never means
+    that a person made it.
     """
     return _answer(examination, wait)
 

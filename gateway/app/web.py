@@ -115,6 +115,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     from gateway.api.throttle import Throttle
     from gateway.auth import Authenticator
     from gateway.erasure import Eraser
+    from gateway.fetching import UrlFetcher
     from gateway.pages.views import Pages
     from gateway.review import ReviewDesk
     from gateway.verification.resolver import SoftBindingResolver
@@ -150,6 +151,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
         verifier=verifier,
         reports=signer,
         resolver=SoftBindingResolver(database=database, algorithms=resolved_algorithms(toolchain.marks)),
+        fetcher=UrlFetcher(most_bytes=settings.max_upload_bytes) if settings.verify_urls else None,
         pages=Pages(
             organisation=settings.organisation,
             public_url=settings.public_url,

@@ -34,6 +34,7 @@ BEYOND_SCHEMAS = {
     ("/v1/matches/byBinding", "GET"),
     ("/v1/matches/byBinding", "POST"),
     ("/v1/matches/byContent", "POST"),
+    ("/v1/matches/byReference", "POST"),
     ("/v1/manifests/{manifest_id}", "GET"),
     ("/v1/screenings", "POST"),
     ("/v1alpha1/comments:analyze", "POST"),

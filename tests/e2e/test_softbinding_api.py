@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.testclient import TestClient
 
+from gateway.errors import FetchError
 from gateway.verification.jumbf import active_manifest
 from synth.decode import decode
 from synth.watermark import Payload
-from tests.api_gate import Gate, a_script
+from tests.api_gate import Gate, a_script, build_app
 from tests.recoding import as_mp3
 from tests.speech_samples import SAMPLE_RATE, reading
 
@@ -78,7 +81,6 @@ def test_versions_agree_and_capabilities_are_only_what_is_there(client: Client) 
     assert status["timestamp"].endswith("Z")
     algorithms = client.http.get(f"{client.base}/services/supportedAlgorithms").json()
     assert algorithms == {"watermarks": [{"alg": ALGORITHM}], "fingerprints": []}
-    assert client.http.post(f"{client.base}/matches/byReference", json={}).status_code == 404
     assert client.http.post(f"{client.base}/manifests", content=b"x").status_code in {404, 405}
 
 
@@ -172,3 +174,32 @@ def test_other_media_is_refused(client: Client) -> None:
 def test_any_page_may_ask(client: Client) -> None:
     for path in ("/.well-known/c2pa-soft-binding-resolution", "/v1/services/supportedAlgorithms"):
         assert client.http.get(path).headers["access-control-allow-origin"] == "*"
+
+
+class Elsewhere:
+    """Stands for what other servers hold, so that no test goes there."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def fetch(self, url: str) -> bytes:
+        if not url.startswith("https://audio.example/"):
+            raise FetchError("files are fetched from public https addresses alone")
+        return self.data
+
+
+def test_addresses_are_fetched_only_where_that_is_allowed(gate: Gate, client: Client, released: str) -> None:
+    clip = next(one for one in stored(gate, released) if one["media_type"] == "audio/mpeg")
+    elsewhere: Any = Elsewhere(gate.chain.tools.blobs.read(clip["sha256"]))
+    named, query = {"url": "https://audio.example/a.mp3"}, {"referenceUrl": "https://audio.example/a", "assetLength": 9}
+    assert client.http.post("/v1/verifications", json=named).status_code == 415
+    assert client.http.post("/v1/matches/byReference", json=query).status_code == 404
+    allowing = TestClient(build_app(replace(gate.backend, fetcher=elsewhere)), raise_server_exceptions=False)
+    assert allowing.post("/v1/verifications", json=named).json()["conclusion"] == "genuine"
+    matches = allowing.post("/v1/matches/byReference", json=query).json()["matches"]
+    assert clip["manifest_label"] in {match["manifestId"] for match in matches}
+    assert "queryByReference" in allowing.get("/v1/services/capabilities").json()["supportedCapabilities"]
+    assert allowing.post("/v1/verifications", json={"url": "http://10.0.0.1/"}).status_code == 502
+    assert allowing.post("/v1/verifications", json={}).status_code == 422
+    assert allowing.post("/v1/matches/byReference", json={**query, "assetLength": 10**12}).status_code == 413
+    assert allowing.post("/v1/matches/byReference", json={"referenceUrl": "https://audio.example/"}).status_code == 400

@@ -100,8 +100,8 @@ lint: setup-dev ## ruff, mypy, import contracts, dependency declarations
 bench-pipeline: setup-dev ## seconds and real-time factor per stage of the briefing
 	@$(BIN)/python -m bench.pipeline
 
-bench-log: setup-dev ## appends per second, proofs and fsck of the audit log on both databases
-	@$(BIN)/python -m bench.log_throughput
+bench-log: setup-bench ## appends per second, proofs and fsck of the audit log beside a bare insert, on both databases (ARGS=--quick for a minute)
+	@$(BIN)/python -m bench.log_throughput $(ARGS)
 
 bench-synth: setup-dev ## voices: speed, word errors, distances, what keeping sentences gains (ARGS="--coqui var/models/coqui-joe")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.synthesis $(ARGS)

@@ -38,9 +38,12 @@ class AppendOnlyError(AuditError):
 
 
 class WitnessRefusalError(AuditError):
-    """A witness does not cosign; `status`, `body` and `media_type` are its answer by the witness protocol."""
+    """A witness does not cosign; `status`, `body` and `media_type` are its answer by the witness protocol.
 
-    def __init__(self, message: str, *, status: int, body: str, media_type: str) -> None:
+    Without them it refuses the signature, 403.
+    """
+
+    def __init__(self, message: str, *, status: int = 403, body: str = "", media_type: str = "text/plain") -> None:
         super().__init__(message)
         self.status = status
         self.body = body

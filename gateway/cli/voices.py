@@ -8,10 +8,19 @@ import click
 
 from gateway.cli.terminal import console, print_json
 
+SENTENCES = {
+    "en": "Good morning, this is the news from the harbour.",
+    "de": "Guten Morgen, hier sind die Nachrichten aus dem Hafen.",
+    "fr": "Bonjour, voici les nouvelles du port.",
+    "es": "Buenos días, estas son las noticias del puerto.",
+    "ru": "Доброе утро, вот новости из порта.",
+}
+NAME_ALONE = "Lorem ipsum dolor sit amet"  # letters that every other alphabet has
 
-@click.group(short_help="List voices, and pin the files of a model.")
+
+@click.group(short_help="List, check and pin voices.")
 def voices() -> None:
-    """List voices, and pin the files of a model."""
+    """List, check and pin voices."""
 
 
 @voices.command("list")
@@ -46,6 +55,37 @@ def list_(as_json: bool) -> None:
         person = "yes" if card.real_person else "no"
         table.add_row(card.id, card.language, card.engine, card.licence, ", ".join(sorted(card.purposes)), person)
     console().print(table)
+
+
+@voices.command()
+@click.argument("voice_ids", nargs=-1)
+@click.pass_context
+def check(context: click.Context, voice_ids: tuple[str, ...]) -> None:
+    """Have the voices VOICE_IDS, or all, speak a sentence each, which loads their models. Exit code 1 if one fails.
+
+    What they say is neither kept nor written anywhere.
+    """
+    import time
+
+    from gateway.app import build_voices
+    from gateway.cli.terminal import Exit
+    from gateway.settings import load_settings
+    from synth.errors import SynthError
+
+    catalogue = build_voices(load_settings(speech_cache_bytes=0))
+    failed = False
+    for voice_id in voice_ids or sorted(catalogue.voices):
+        voice = catalogue.get(voice_id)
+        began = time.perf_counter()
+        try:
+            samples = voice.speak(SENTENCES.get(voice.language, NAME_ALONE), seed=0)
+        except SynthError as error:
+            failed = True
+            click.echo(f"{voice_id}: FAILED: {error}")
+        else:
+            seconds = time.perf_counter() - began
+            click.echo(f"{voice_id}: {len(samples) / voice.sample_rate:.1f} s of sound in {seconds:.1f} s")
+    context.exit(Exit.FAILED if failed else Exit.DONE)
 
 
 @voices.command()

@@ -170,3 +170,20 @@ def test_sentences_of_added_voices_are_kept_and_those_of_the_embedded_are_not(tm
     assert [name for name, voice in catalogue.voices.items() if isinstance(voice, RememberingVoice)] == ["bella"]
     without = build_voices(settings(tmp_path, speech_cache_bytes=0))  # type: ignore[arg-type]
     assert not any(isinstance(voice, RememberingVoice) for voice in without.voices.values())
+
+
+def test_check_has_voices_speak_and_says_which_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings(tmp_path)  # writes the file
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_VOICES", str(tmp_path / "voices.toml"))
+    monkeypatch.setenv("ASSAY_SPEECH_URL", "http://127.0.0.1:9/v1")  # nobody listens there
+    monkeypatch.setenv("ASSAY_SPEECH_MODEL", "kokoro")
+    monkeypatch.setattr("synth.adapters.openai_speech.FIRST_PAUSE_SECONDS", 0.0)
+    spoken = CliRunner().invoke(main, ["voices", "check", "hibari-heart"])
+    assert spoken.exit_code == 0, spoken.output
+    assert "s of sound in" in spoken.output
+    failed = CliRunner().invoke(main, ["voices", "check", "bella", "hibari-heart"])
+    assert failed.exit_code == 1
+    assert "bella: FAILED" in failed.output
+    assert "hibari-heart: 3" in failed.output
+    assert not (tmp_path / "segments").exists()

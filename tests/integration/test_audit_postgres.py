@@ -151,7 +151,7 @@ def test_emptying_a_table_is_refused_on_postgresql(postgres: Engine, log: Log) -
     fill(postgres, log, 256)
     seal(postgres, log)
     for table in TABLES:
-        refused(postgres, f"TRUNCATE {table}")
+        refused(postgres, f"TRUNCATE {table} CASCADE")
         with postgres.connect() as connection:
             connection.execute(text("SET session_replication_role = replica"))  # switches ordinary triggers off
             with pytest.raises(IntegrityError):

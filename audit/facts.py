@@ -200,8 +200,18 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.CLIP_LOGGED: Form({"entry": COUNT, "checkpoint_size": COUNT, "checkpoint_root": SHA256}),
     EventKind.REVIEW_REQUESTED: Form({"verdict": VERDICT}),
     EventKind.REVIEW_CLAIMED: Form({"role": SLUG}, {"lapsed": LABEL}),  # whose lease had run out
-    EventKind.APPROVAL_GRANTED: Form({**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS}),
-    EventKind.SUBMISSION_REJECTED: Form({**_BY_A_PERSON, "verdict": VERDICT}),
+    EventKind.REVIEW_RELEASED: Form({"role": SLUG}),
+    EventKind.REVIEW_HANDED_OVER: Form({"role": SLUG, "to": LABEL}),
+    EventKind.REVIEW_ESCALATED: Form(_BY_A_PERSON),
+    EventKind.APPROVAL_PROPOSED: Form({**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS}),
+    EventKind.APPROVAL_GRANTED: Form(
+        {**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS},
+        {"first": LABEL},  # who proposed it, where two signatures were needed
+    ),
+    EventKind.SUBMISSION_REJECTED: Form(
+        {**_BY_A_PERSON, "verdict": VERDICT},
+        {"outcome": SLUG, "categories": list_of(SLUG)},  # reject or request_changes; of the policy
+    ),
     EventKind.RELEASE_INTENDED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT}),
     EventKind.EPISODE_RELEASED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT, "intent_entry": COUNT}),
     EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),

@@ -18,6 +18,10 @@ class EventKind(StrEnum):
     CLIP_LOGGED = "clip.logged"  # a verified receipt for the clip exists
     REVIEW_REQUESTED = "review.requested"  # a person must decide
     REVIEW_CLAIMED = "review.claimed"  # a person took the case
+    REVIEW_RELEASED = "review.released"  # they gave it back undecided
+    REVIEW_HANDED_OVER = "review.handed_over"  # they gave it to a person they named
+    REVIEW_ESCALATED = "review.escalated"  # they asked for a senior reviewer, with a reason
+    APPROVAL_PROPOSED = "approval.proposed"  # the first of two signatures that this case needs
     APPROVAL_GRANTED = "approval.granted"  # by a person, or by the policy when nothing was found
     SUBMISSION_REJECTED = "submission.rejected"  # terminal: a person said no, with a reason
     RELEASE_INTENDED = "release.intended"  # written and sealed before the first public byte

@@ -40,6 +40,7 @@ from audit.store import ENTRIES
 from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
 from gateway.auth import end_key
 from gateway.blobs import BlobStore
+from gateway.cases import ReviewAction, ReviewRule
 from gateway.db import Database
 from gateway.errors import ConflictError, NotFoundError, StorageError
 from gateway.scrub import scrub
@@ -76,6 +77,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     EpisodeSecret,
     EpisodeWithdrawal,
     ReviewCase,
+    ReviewAction,
     ShadowDecision,
     Timeline,
     ApiKey,
@@ -344,7 +346,9 @@ def _clear(session: Session, row: Submission, *, public: bool, audio: bool) -> N
     here = {"episode_id": row.id}
     _delete(session, EpisodeSecret, here)
     _delete(session, EpisodeHearing, here)
-    _blank(session, ReviewCase, here, reason=None)
+    _blank(session, ReviewCase, here, reason=None, open=False, show_key="")
+    _blank(session, ReviewAction, here, reason="")
+    _delete(session, ReviewRule, here)
     _blank(session, EpisodeApproval, here, reason="")
     # Neither decision nor error would mean that it was begun and has to be tried again.
     _blank(session, ShadowDecision, here, decision=sa.null(), error=GONE)

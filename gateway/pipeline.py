@@ -33,6 +33,7 @@ from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
 from gateway import publish, shadow
+from gateway.cases import open_case
 from gateway.commitments import commit, commit_text, secret_of
 from gateway.consent import required_consents
 from gateway.db import is_unavailable
@@ -65,7 +66,6 @@ from gateway.submissions import (
     EpisodeApproval,
     EpisodeHearing,
     EpisodeReceipt,
-    ReviewCase,
     State,
     Submission,
     lock,
@@ -260,7 +260,7 @@ class Pipeline:
                 )
             else:
                 move(row, State.AWAITING_REVIEW, at=at)
-                session.add(ReviewCase(episode_id=row.id, requested_at=at))
+                open_case(session, row, verdict, at=at, settings=self._tools.settings)
                 self._tools.log.record(session, Event(EventKind.REVIEW_REQUESTED, at, row.id, POLICY, facts))
 
         return self._commit(episode_id, State.LOGGED, change)

@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         0, ge=0, le=36_500, description="Erase texts, and sound that was never public, so long after the end; 0: never."
     )
+    review_due_hours: int = Field(
+        24, gt=0, le=8_760, description="Hours until a review is due; a quarter of them for a risk of 75 or more."
+    )
+    two_person_rules: tuple[str, ...] = Field(
+        ("impersonation",), description="Rules whose findings need two reviewers for an approval, besides every block."
+    )
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
     judge_url: str = Field(
         "", description="OpenAI-compatible base URL of the language model that `[rules.llm_judge]` asks."

@@ -154,11 +154,33 @@ class EpisodeReceipt(SQLModel, table=True):
 class ReviewCase(SQLModel, table=True):
     """The human part: who holds the case, and what was decided."""
 
+    __table_args__ = (
+        Index("ix_reviewcase_oldest", "open", "requested_at", "episode_id"),
+        Index("ix_reviewcase_riskiest", "open", "calm", "requested_at", "episode_id"),
+        Index("ix_reviewcase_due", "open", "due_at"),
+        Index("ix_reviewcase_show", "open", "show_key", "episode_id"),
+        Index("ix_reviewcase_verdict", "open", "screened"),
+        Index("ix_reviewcase_senior", "open", "senior"),
+        Index("ix_reviewcase_proposed", "open", "proposed_by"),
+        Index("ix_reviewcase_decided", "decided_at", "episode_id"),
+    )
+
     episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
     requested_at: datetime = Field(sa_type=UtcDateTime)
     claimed_by: str | None = Field(default=None, max_length=64)  # API key id
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    verdict: str | None = Field(default=None, max_length=16)  # "approve" or "reject"
+    open: bool = True  # until it is decided
+    calm: int = 50  # 100 less the risk, so that the riskiest sort first
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    screened: str = Field(default="review", max_length=8)  # the policy's verdict, script and sound together
+    show_key: str = Field(default="", max_length=16)  # digest of the show's name: the queue is filtered by it
+    senior: bool = False  # was escalated: a senior reviewer decides
+    two_people: bool = False  # an approval needs two signatures
+    meant_for: str | None = Field(default=None, max_length=64)  # whom it was handed over to
+    proposed_by: str | None = Field(default=None, max_length=64)  # first signature, where two are needed
+    proposed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verdict: str | None = Field(default=None, max_length=16)  # "approve", "reject" or "request_changes"
+    categories: list[str] | None = Field(default=None, sa_column=Column(JSON))  # of the policy, for a refusal
     reason: str | None = Field(default=None, sa_type=Text)
     decided_by: str | None = Field(default=None, max_length=64)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -11,14 +11,16 @@ from gateway.api.access import ReviewerCaller, ReviewReader
 from gateway.api.backend import BackendDep
 from gateway.api.bodies import read_json
 from gateway.api.problems import problem_responses
-from gateway.api.schemas import EpisodeId, ReviewList, ReviewOut, VerdictIn
+from gateway.api.schemas import ApprovalOut, EpisodeId, RefusalIn, ReviewList, ReviewOut, VerdictIn
 from gateway.auth import Caller
 from gateway.review import WaitingCase
 
 router = APIRouter(tags=["reviews"])
 
+STEPS = ("claim", "release", "escalate", "approve", "request-changes", "reject")
 MAX_VERDICT_BYTES = 32_768  # of a decision's body: the longest reason, every character escaped, and some room
 _VERDICT_BODY = {"required": True, "content": {"application/json": {"schema": VerdictIn.model_json_schema()}}}
+_REFUSAL_BODY = {"required": True, "content": {"application/json": {"schema": RefusalIn.model_json_schema()}}}
 _DECIDING = problem_responses(401, 403, 404, 408, 409, 413, 415, 422, 503)
 
 
@@ -28,7 +30,14 @@ async def verdict_body(request: Request, caller: ReviewerCaller) -> VerdictIn:
     return await read_json(request, VerdictIn, limit=MAX_VERDICT_BYTES)
 
 
+async def refusal_body(request: Request, caller: ReviewerCaller) -> RefusalIn:
+    """Return the refusal in the body; the caller is checked before it is read."""
+    del caller
+    return await read_json(request, RefusalIn, limit=MAX_VERDICT_BYTES)
+
+
 VerdictBody = Annotated[VerdictIn, Depends(verdict_body)]
+RefusalBody = Annotated[RefusalIn, Depends(refusal_body)]
 
 
 @router.get("/v1/reviews", responses=problem_responses(401, 403, 503))
@@ -40,29 +49,71 @@ def list_reviews(caller: ReviewReader, backend: BackendDep) -> ReviewList:
 @router.post("/v1/reviews/{episode_id}/claim", responses=problem_responses(401, 403, 404, 409, 503))
 def claim(episode_id: EpisodeId, caller: ReviewerCaller, backend: BackendDep) -> ReviewOut:
     """Take a case for the length of a lease, or prolong one's own; only its holder may decide it."""
-    return _case_out(backend.reviews.claim(episode_id, reviewer=caller.key_id), caller)
+    return _case_out(backend.reviews.claim(episode_id, reviewer=caller.key_id, role=caller.role), caller)
+
+
+@router.post("/v1/reviews/{episode_id}/release", status_code=204, responses=problem_responses(401, 403, 404, 409, 503))
+def release(episode_id: EpisodeId, caller: ReviewerCaller, backend: BackendDep) -> None:
+    """Give a case back undecided."""
+    backend.reviews.release(episode_id, reviewer=caller.key_id, role=caller.role)
 
 
 @router.post(
-    "/v1/reviews/{episode_id}/approve",
+    "/v1/reviews/{episode_id}/escalate",
     status_code=204,
     responses=_DECIDING,
     openapi_extra={"requestBody": _VERDICT_BODY},
 )
-def approve(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> None:
-    """Say yes: the episode goes on to release."""
-    backend.reviews.approve(episode_id, reviewer=caller.key_id, reason=verdict.reason, version=verdict.version)
+def escalate(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> None:
+    """Ask for a senior reviewer, and give the case back."""
+    backend.reviews.escalate(episode_id, reviewer=caller.key_id, reason=verdict.reason, role=caller.role)
+
+
+@router.post(
+    "/v1/reviews/{episode_id}/approve",
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _VERDICT_BODY},
+)
+def approve(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> ApprovalOut:
+    """Say yes: the episode goes on to release, or waits for the second signature that it needs."""
+    outcome = backend.reviews.approve(
+        episode_id, reviewer=caller.key_id, reason=verdict.reason, version=verdict.version, role=caller.role
+    )
+    return ApprovalOut(outcome=outcome.value)
 
 
 @router.post(
     "/v1/reviews/{episode_id}/reject",
     status_code=204,
     responses=_DECIDING,
-    openapi_extra={"requestBody": _VERDICT_BODY},
+    openapi_extra={"requestBody": _REFUSAL_BODY},
 )
-def reject(episode_id: EpisodeId, caller: ReviewerCaller, verdict: VerdictBody, backend: BackendDep) -> None:
+def reject(episode_id: EpisodeId, caller: ReviewerCaller, refusal: RefusalBody, backend: BackendDep) -> None:
     """Say no, for good and with a reason."""
-    backend.reviews.reject(episode_id, reviewer=caller.key_id, reason=verdict.reason, version=verdict.version)
+    _refuse(episode_id, caller, refusal, backend, changes=False)
+
+
+@router.post(
+    "/v1/reviews/{episode_id}/request-changes",
+    status_code=204,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _REFUSAL_BODY},
+)
+def request_changes(episode_id: EpisodeId, caller: ReviewerCaller, refusal: RefusalBody, backend: BackendDep) -> None:
+    """Say no to the script as it is; a changed one may be submitted."""
+    _refuse(episode_id, caller, refusal, backend, changes=True)
+
+
+def _refuse(episode_id: str, caller: Caller, refusal: RefusalIn, backend: BackendDep, *, changes: bool) -> None:
+    backend.reviews.reject(
+        episode_id,
+        reviewer=caller.key_id,
+        reason=refusal.reason,
+        version=refusal.version,
+        role=caller.role,
+        categories=refusal.categories,
+        changes=changes,
+    )
 
 
 def _case_out(case: WaitingCase, caller: Caller) -> ReviewOut:
@@ -72,13 +123,14 @@ def _case_out(case: WaitingCase, caller: Caller) -> ReviewOut:
         show=case.show,
         version=case.version,
         requested_at=case.requested_at,
+        due_at=case.due_at,
+        risk=case.risk,
+        senior=case.senior,
+        two_people=case.two_people,
+        proposed=case.proposed_by is not None,
         claimed=case.claimed_by is not None,
         claimed_by_me=case.claimed_by == caller.key_id,
         claimed_until=case.claimed_until,
-        links={
-            "submission": f"/v1/submissions/{case.episode_id}",
-            "claim": f"/v1/reviews/{case.episode_id}/claim",
-            "approve": f"/v1/reviews/{case.episode_id}/approve",
-            "reject": f"/v1/reviews/{case.episode_id}/reject",
-        },
+        links={"submission": f"/v1/submissions/{case.episode_id}"}
+        | {step: f"/v1/reviews/{case.episode_id}/{step}" for step in STEPS},
     )

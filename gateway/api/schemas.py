@@ -274,6 +274,11 @@ class ReviewOut(Model):
     show: str
     version: int = Field(description="Pass it back to decide exactly what was read.")
     requested_at: datetime
+    due_at: datetime
+    risk: int = Field(description="0 to 100, of the worst finding.")
+    senior: bool = Field(description="It was escalated: a senior reviewer decides.")
+    two_people: bool = Field(description="An approval needs two signatures.")
+    proposed: bool = Field(description="The first of them is there.")
     claimed: bool = Field(description="Somebody's lease runs.")
     claimed_by_me: bool
     claimed_until: datetime | None
@@ -291,6 +296,20 @@ class VerdictIn(Model):
 
     reason: str = Field(min_length=1, max_length=2_000, examples=["The claim is quoted and refuted in the same turn."])
     version: int | None = Field(None, ge=1, description="Refuse the decision if the episode has changed since.")
+
+
+class RefusalIn(VerdictIn):
+    """A reviewer's refusal; without categories it is for those that were found."""
+
+    categories: list[str] = Field(
+        default=[], max_length=10, description="Categories of the policy, or `other`.", examples=[["personal_data"]]
+    )
+
+
+class ApprovalOut(Model):
+    """What came of an approval."""
+
+    outcome: str = Field(description="`approved`, or `proposed`: another person must sign as well.")
 
 
 class CheckOut(Model):

@@ -22,7 +22,8 @@ def test_case_is_listed_claimed_and_approved_and_goes_public(gate: Gate, case: s
     assert claimed["claimed_by_me"] is True
     assert claimed["claimed_until"] is not None
     answer = reviewer.post(f"/v1/reviews/{case}/approve", json={"reason": "Checked.", "version": claimed["version"]})
-    assert answer.status_code == 204
+    assert answer.status_code == 200
+    assert answer.json() == {"outcome": "approved"}
     assert case in gate.chain.enqueued
     assert gate.run(case) == "released"
     body = gate.client("submitter").get(f"/v1/submissions/{case}").json()

@@ -40,6 +40,8 @@ BEYOND_SCHEMAS = {
     ("/v1alpha1/comments:analyze", "POST"),
     ("/v1/reviews/{episode_id}/approve", "POST"),
     ("/v1/reviews/{episode_id}/reject", "POST"),
+    ("/v1/reviews/{episode_id}/request-changes", "POST"),
+    ("/v1/reviews/{episode_id}/escalate", "POST"),
 }
 NOTHING_TO_GET_WRONG = {
     (path, method)

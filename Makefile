@@ -134,6 +134,10 @@ train-topics: setup ## train the topic heads (minutes); DATA=/path/to/moderation
 	@test -n "$(DATA)" || { echo "name the folder with the data: make train-topics DATA=/path/to/moderation"; exit 1; }
 	@$(BIN)/python -m policies.training.topics --data "$(DATA)" --out policies/weights/topics
 
+.PHONY: bench-queue
+bench-queue: setup-dev ## milliseconds for a page of the review queue with 100,000 cases on both databases
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m soak tests/unit/gateway/test_queue.py
+
 train-stance: setup ## train the stance and check-worthiness heads; DATA=/path/to/moderation/data
 	@test -n "$(DATA)" || { echo "name the folder with the data: make train-stance DATA=/path/to/moderation"; exit 1; }
 	@$(BIN)/python -m policies.training.checkworthy --data "$(DATA)" --out policies/weights/checkworthy

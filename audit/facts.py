@@ -210,7 +210,7 @@ FORMS: Mapping[EventKind, Form] = {
     ),
     EventKind.SUBMISSION_REJECTED: Form(
         {**_BY_A_PERSON, "verdict": VERDICT},
-        {"outcome": SLUG, "categories": list_of(SLUG)},  # reject or request_changes; of the policy
+        {"outcome": SLUG, "categories": list_of(LABEL)},  # reject or request_changes; of the policy
     ),
     EventKind.RELEASE_INTENDED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT}),
     EventKind.EPISODE_RELEASED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT, "intent_entry": COUNT}),

@@ -162,6 +162,7 @@ class ReviewCase(SQLModel, table=True):
         Index("ix_reviewcase_verdict", "open", "screened"),
         Index("ix_reviewcase_senior", "open", "senior"),
         Index("ix_reviewcase_proposed", "open", "proposed_by"),
+        Index("ix_reviewcase_history", "show_key", "decided_at"),
         Index("ix_reviewcase_decided", "decided_at", "episode_id"),
     )
 

@@ -91,6 +91,8 @@ def build_console(backend: Backend) -> Console:
     from gateway.api.throttle import Throttle
     from gateway.console.pages import Pages
     from gateway.console.site import SIGN_IN_BURST, SIGN_IN_INTERVAL_SECONDS, Console
+    from gateway.console.waveform import Waveforms
+    from gateway.queue import Queue
     from gateway.sessions import Sessions
 
     tools = backend.toolchain
@@ -99,6 +101,8 @@ def build_console(backend: Backend) -> Console:
         accounts=Accounts(database=tools.database, clock=tools.clock),
         sessions=Sessions(database=tools.database, clock=tools.clock),
         pages=Pages(),
+        queue=Queue(database=tools.database, desk=backend.reviews, clock=tools.clock, monotonic=time.monotonic),
+        waveforms=Waveforms(tools.blobs.read),
         throttle=Throttle(burst=SIGN_IN_BURST, interval=SIGN_IN_INTERVAL_SECONDS, clock=time.monotonic),
     )
 

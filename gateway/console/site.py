@@ -12,6 +12,8 @@ from gateway.accounts import Accounts
 from gateway.api.backend import Backend
 from gateway.api.throttle import Throttle
 from gateway.console.pages import Pages
+from gateway.console.waveform import Waveforms
+from gateway.queue import Queue
 from gateway.sessions import Sessions
 from gateway.settings import Environment
 
@@ -27,6 +29,8 @@ class Console:
     accounts: Accounts
     sessions: Sessions
     pages: Pages
+    queue: Queue
+    waveforms: Waveforms
     throttle: Throttle  # how often one client may try to sign in
 
     @property

@@ -22,6 +22,7 @@ INDEXES = {
     "ix_reviewcase_verdict": ["open", "screened"],
     "ix_reviewcase_senior": ["open", "senior"],
     "ix_reviewcase_proposed": ["open", "proposed_by"],
+    "ix_reviewcase_history": ["show_key", "decided_at"],
     "ix_reviewcase_decided": ["decided_at", "episode_id"],
 }
 COLUMNS: dict[str, tuple[Any, Any]] = {  # type, and what cases from before get; None may stay empty

@@ -1,0 +1,178 @@
+"""Everything that an episode's page shows, gathered in one look at the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlmodel import Session, col, select
+
+from audit.log import Log
+from gateway.accounts import Account
+from gateway.api.visibility import visible_submission
+from gateway.auth import REVIEWERS, Caller
+from gateway.cases import ReviewAction, findings_of
+from gateway.console.segments import Marked, Segment, segments
+from gateway.releases import PublicClip, public_clips
+from gateway.review import OTHER, WaitingCase, categories_of, found_categories, waiting_case, why_not
+from gateway.submissions import ApiKey, Clip, EpisodeHearing, EpisodeReceipt, ReviewCase, State, Submission, Timeline
+
+MAX_HISTORY = 10  # earlier decisions about the same show
+WORDS_PER_LINE = 14  # of the transcript
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLine:
+    """Some words of the transcript, and where they are heard."""
+
+    start: float
+    end: float
+    text: str
+    findings: tuple[int, ...]  # numbers of findings that lie in these seconds
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """An episode as a reviewer sees it."""
+
+    row: Submission
+    case: ReviewCase | None
+    waiting: WaitingCase | None  # while it waits for a decision
+    refusal: str  # why this person may not decide it
+    findings: tuple[Marked, ...]
+    text: tuple[Segment, ...]
+    heard: tuple[HeardLine, ...]
+    hearing: EpisodeHearing | None
+    clip: PublicClip | None  # what the player plays: the marked, signed file
+    chapters: tuple[tuple[float, str], ...]
+    categories: tuple[str, ...]
+    found: frozenset[str]
+    actions: tuple[ReviewAction, ...]
+    events: tuple[Any, ...]  # `audit.log.LoggedEvent`
+    proofs: tuple[str, ...]  # purposes
+    history: tuple[tuple[ReviewCase, Submission], ...]
+    names: dict[str, str]  # of accounts and API keys, by id
+    colleagues: tuple[Account, ...]
+
+
+def read_case(session: Session, episode_id: str, caller: Caller, *, log: Log, now: datetime) -> CaseFile:
+    """Gather an episode's case; raises `NotFoundError` for what the caller may not know of."""
+    row = visible_submission(session, caller, episode_id)
+    case = session.get(ReviewCase, episode_id)
+    hearing = session.get(EpisodeHearing, episode_id)
+    findings = _findings(row, hearing)
+    clips = public_clips(session.exec(select(Clip).where(Clip.episode_id == episode_id)))
+    timeline = session.get(Timeline, episode_id)
+    events = log.events_for(session, episode_id)
+    actions = session.exec(
+        select(ReviewAction).where(ReviewAction.episode_id == episode_id).order_by(col(ReviewAction.id))
+    ).all()
+    open_ = case is not None and row.state == State.AWAITING_REVIEW
+    history = _history(session, case)
+    colleagues = session.exec(
+        select(Account)
+        .where(col(Account.role).in_([role.value for role in REVIEWERS]), col(Account.disabled_at).is_(None))
+        .order_by(col(Account.name))
+    ).all()
+    people = {one.actor for one in actions} | {row.submitter} | {one.decided_by or "" for one, _ in history}
+    people |= {one.target or "" for one in actions}
+    if case is not None:
+        people |= {case.claimed_by or "", case.proposed_by or "", case.meant_for or ""}
+    return CaseFile(
+        row=row,
+        case=case,
+        waiting=waiting_case(case, row, now) if open_ and case is not None else None,
+        refusal=why_not(session, case, row, caller.key_id, caller.role) if open_ and case is not None else "",
+        findings=findings,
+        text=tuple(segments(row.script, findings)),
+        heard=_heard(hearing, findings),
+        hearing=hearing,
+        clip=clips[0] if clips else None,
+        chapters=tuple(
+            (float(str(one.get("start", 0))), str(one.get("title", "")))
+            for one in (timeline.chapters if timeline else [])
+        ),
+        categories=(*sorted(categories_of(session, row) - {OTHER}), OTHER),
+        found=frozenset(found_categories(session, row)),
+        actions=tuple(actions),
+        events=tuple(events),
+        proofs=tuple(session.exec(select(EpisodeReceipt.purpose).where(EpisodeReceipt.episode_id == episode_id)).all()),
+        history=history,
+        names=names_of(session, people),
+        colleagues=tuple(one for one in colleagues if one.id != caller.key_id),
+    )
+
+
+def names_of(session: Session, people: set[str]) -> dict[str, str]:
+    """Return the names of accounts and API keys by id."""
+    accounts = session.exec(select(Account.id, Account.name).where(col(Account.id).in_(people))).all()
+    keys = session.exec(select(ApiKey.id, ApiKey.name).where(col(ApiKey.id).in_(people))).all()
+    return dict(keys) | dict(accounts)
+
+
+def _findings(row: Submission, hearing: EpisodeHearing | None) -> tuple[Marked, ...]:
+    raw = [("script", one) for one in findings_of(row.decision)]
+    raw += [("sound", one) for one in findings_of(hearing.decision if hearing is not None else None)]
+    raw.sort(key=lambda pair: (pair[1]["span"]["start"], pair[1]["span"]["end"]))
+    marked = []
+    for number, (origin, one) in enumerate(raw, 1):
+        start, end = int(one["span"]["start"]), int(one["span"]["end"])
+        marked.append(
+            Marked(
+                number=number,
+                start=start,
+                end=end,
+                rule=str(one["rule"]),
+                category=str(one["category"]),
+                verdict=str(one["verdict"]),
+                score=float(one["score"]),
+                explanation=str(one["explanation"]),
+                view=str(one.get("view", "original")),
+                origin=origin,
+                threshold=one.get("threshold"),
+                stance=one.get("stance"),
+                time_start=one.get("time_start"),
+                time_end=one.get("time_end"),
+                quote=row.script[max(0, start) : max(0, end)],
+                evidence=tuple(_evidence(two) for two in one.get("evidence", ())),
+            )
+        )
+    return tuple(marked)
+
+
+def _evidence(stored: dict[str, object]) -> dict[str, object]:
+    """Return stored evidence with an address only if it is one of the web: nothing else may become a link."""
+    scheme = urlsplit(str(stored.get("url", ""))).scheme
+    return {**stored, "url": stored["url"] if scheme in ("http", "https") else ""}
+
+
+def _heard(hearing: EpisodeHearing | None, findings: Sequence[Marked]) -> tuple[HeardLine, ...]:
+    words = hearing.transcript if hearing is not None else []
+    lines = []
+    for first in range(0, len(words), WORDS_PER_LINE):
+        group = words[first : first + WORDS_PER_LINE]
+        start, end = float(str(group[0][1])), float(str(group[-1][2]))
+        inside = tuple(
+            one.number
+            for one in findings
+            if one.time_start is not None and one.time_end is not None and one.time_start < end and one.time_end > start
+        )
+        lines.append(HeardLine(start, end, " ".join(str(word[0]) for word in group), inside))
+    return tuple(lines)
+
+
+def _history(session: Session, case: ReviewCase | None) -> tuple[tuple[ReviewCase, Submission], ...]:
+    if case is None or not case.show_key:
+        return ()
+    found = session.exec(
+        select(ReviewCase, Submission)
+        .join(Submission, col(Submission.id) == col(ReviewCase.episode_id))
+        .where(ReviewCase.show_key == case.show_key, col(ReviewCase.decided_at).is_not(None))
+        .where(ReviewCase.episode_id != case.episode_id)
+        .order_by(col(ReviewCase.decided_at).desc())
+        .limit(MAX_HISTORY)
+    ).all()
+    return tuple((one, row) for one, row in found)

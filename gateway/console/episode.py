@@ -1,0 +1,195 @@
+"""An episode's page: script, sound, findings, evidence, history and trail; and the decision about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.accounts import Account
+from gateway.api.episodes import FileName
+from gateway.api.media import PRIVATE, StoredFile, serve_file
+from gateway.api.schemas import EpisodeId
+from gateway.api.visibility import visible_submission
+from gateway.auth import REVIEWERS, Role
+from gateway.console.casefile import read_case
+from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
+from gateway.console.queue import FIELDS, NOTICES, next_case
+from gateway.console.site import Console, ConsoleDep
+from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
+from gateway.releases import EXTENSIONS
+from gateway.review import Outcome
+from gateway.sessions import SignedIn
+from gateway.submissions import Clip
+
+router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
+
+TEMPLATES = (  # starts of reasons; a reviewer finishes the sentence
+    ("Debunked in the text", "The claim is quoted and refuted where a listener will hear it: "),
+    ("False claim", "The script asserts a claim that fact-checkers found false: "),
+    ("Attacks people", "The script attacks people for what they are: "),
+    ("Private data", "The script names private data of a person: "),
+    ("No consent", "A real person's voice or words are used without a consent on file: "),
+    ("Heard otherwise", "The sound says something else than the script: "),
+)
+
+
+@router.get("/console/episodes/{episode_id}")
+def show_episode(episode_id: EpisodeId, request: Request, console: ConsoleDep, visitor: Reader) -> Response:
+    """Show a case."""
+    return _page(request.query_params, console, visitor, episode_id)
+
+
+@router.get("/console/episodes/{episode_id}/audio/{file_name}")
+def get_audio(
+    episode_id: EpisodeId, file_name: FileName, request: Request, console: ConsoleDep, visitor: Reader
+) -> Response:
+    """Return the marked file, whole or in ranges, to whoever may hear it; never to a cache."""
+    clip = _clip(console, visitor, episode_id, file_name)
+    blobs = console.backend.toolchain.blobs
+    file = StoredFile(lambda: blobs.open(clip.sha256), clip.size, clip.media_type, clip.sha256)
+    headers = {"Cache-Control": PRIVATE, "Content-Disposition": "inline"}
+    return serve_file(request, file, headers)
+
+
+@router.get("/console/episodes/{episode_id}/waveform/{file_name}")
+def get_waveform(episode_id: EpisodeId, file_name: FileName, console: ConsoleDep, visitor: Reader) -> Response:
+    """Return the picture of the marked file's sound."""
+    clip = _clip(console, visitor, episode_id, file_name)
+    return Response(
+        console.waveforms.svg(clip.sha256),
+        media_type="image/svg+xml",
+        headers={"Cache-Control": "private, max-age=600"},
+    )
+
+
+@router.post("/console/episodes/{episode_id}/claim")
+def claim(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Take a case, or prolong one's own lease."""
+    caller = visitor.caller
+    console.backend.reviews.claim(episode_id, reviewer=caller.key_id, role=caller.role)
+    return see(f"/console/episodes/{episode_id}?" + urlencode(_kept(fields)))
+
+
+@router.post("/console/episodes/{episode_id}/extend")
+def extend(episode_id: EpisodeId, request: Request, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Prolong one's own lease; the page's script asks for JSON and stays where it is."""
+    until = console.backend.reviews.extend(episode_id, reviewer=visitor.caller.key_id)
+    if request.headers.get("accept", "") == "application/json":
+        return JSONResponse({"until": until.isoformat()})
+    return see(f"/console/episodes/{episode_id}?" + urlencode(_kept(fields)))
+
+
+@router.post("/console/episodes/{episode_id}/release")
+def release(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Give a case back."""
+    caller = visitor.caller
+    console.backend.reviews.release(episode_id, reviewer=caller.key_id, role=caller.role)
+    return see("/console/queue?" + urlencode({**_kept(fields), "done": "released"}))
+
+
+@router.post("/console/episodes/{episode_id}/hand-over")
+def hand_over(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Give a case to a colleague."""
+    caller = visitor.caller
+    with console.backend.toolchain.database.read() as session:
+        account = session.exec(
+            select(Account).where(Account.id == fields.get("to", ""), col(Account.disabled_at).is_(None))
+        ).first()
+    if account is None:
+        raise InvalidRequestError("choose a colleague to hand the case over to")
+    console.backend.reviews.hand_over(
+        episode_id, reviewer=caller.key_id, to=account.id, to_role=Role(account.role), role=caller.role
+    )
+    return see("/console/queue?" + urlencode({**_kept(fields), "done": "handed_over"}))
+
+
+@router.post("/console/episodes/{episode_id}/decision")
+def decide(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Decide a case, or escalate it; what was typed is kept if that cannot be."""
+    try:
+        done = _decide(console, visitor, episode_id, fields)
+    except (ConflictError, InvalidRequestError) as error:
+        return _page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
+    if fields.get("then") == "next":
+        return see(next_case(console, visitor, {**_kept(fields), "done": done}))
+    return see("/console/queue?" + urlencode({**_kept(fields), "done": done}))
+
+
+def _decide(console: Console, visitor: SignedIn, episode_id: str, fields: Mapping[str, str]) -> str:
+    desk, caller = console.backend.reviews, visitor.caller
+    reason, verdict = fields.get("reason", ""), fields.get("verdict", "")
+    if not fields.get("version", "").isdecimal():
+        raise InvalidRequestError("the form lacks the version of what was read; open the page again")
+    version, who = int(fields["version"][:9]), caller.key_id
+    categories = [one for one in fields.get("category", "").split(",") if one]
+    if verdict == "approve":
+        return desk.approve(episode_id, reviewer=who, reason=reason, version=version, role=caller.role).value
+    if verdict == "escalate":
+        desk.escalate(episode_id, reviewer=who, reason=reason, role=caller.role)
+        return "escalated"
+    if verdict not in ("reject", "request_changes"):
+        raise InvalidRequestError("choose what to decide: nothing is chosen for you")
+    if not categories:
+        raise InvalidRequestError("a refusal needs at least one category of the policy")
+    changes = verdict == "request_changes"
+    outcome: Outcome = desk.reject(
+        episode_id,
+        reviewer=who,
+        reason=reason,
+        version=version,
+        role=caller.role,
+        categories=categories,
+        changes=changes,
+    )
+    return outcome.value
+
+
+def _page(
+    fields: Mapping[str, str],
+    console: Console,
+    visitor: SignedIn,
+    episode_id: str,
+    *,
+    mistake: str = "",
+    status: int = 200,
+) -> Response:
+    tools, caller = console.backend.toolchain, visitor.caller
+    now = tools.clock()
+    with tools.database.read() as session:
+        found = read_case(session, episode_id, caller, log=tools.log, now=now)
+    chosen = [one for one in fields.get("category", "").split(",") if one]
+    return console.pages.page(
+        "episode.html",
+        status=status,
+        visitor=visitor,
+        now=now,
+        file=found,
+        held=found.waiting is not None and found.waiting.claimed_by == caller.key_id,
+        decides=caller.role in REVIEWERS,
+        lease_seconds=int(console.backend.reviews.lease.total_seconds()),
+        templates=TEMPLATES,
+        draft={"reason": fields.get("reason", "")[:4_000], "verdict": fields.get("verdict", ""), "category": chosen},
+        asked=_kept(fields),
+        mistake=mistake,
+        notice=NOTICES.get(fields.get("done", ""), ""),
+        origin=tools.log.origin,
+    )
+
+
+def _kept(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name][:200] for name in FIELDS if fields.get(name)}
+
+
+def _clip(console: Console, visitor: SignedIn, episode_id: str, file_name: str) -> Clip:
+    sha256, _, extension = file_name.partition(".")
+    with console.backend.toolchain.database.read() as session:
+        visible_submission(session, visitor.caller, episode_id)
+        clip = session.get(Clip, sha256)
+    if clip is None or clip.episode_id != episode_id or EXTENSIONS.get(clip.media_type) != extension:
+        raise NotFoundError("there is no such audio")
+    return clip

@@ -11,6 +11,7 @@ def signer() -> None:
 
     It signs nothing but claims of this gateway about marked clips, and records every signature.
     """
+    import resource
     import signal
 
     from gateway.app import build_signer_server
@@ -18,6 +19,7 @@ def signer() -> None:
     from gateway.settings import load_settings
 
     start_journal()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write the key to a disk
     server = build_signer_server(load_settings())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())

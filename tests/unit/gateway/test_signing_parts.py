@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ def test_socket_setting_asks_the_process_and_needs_no_private_file(tmp_path: Pat
     settings = installed(tmp_path, signer="socket")
     KeyFiles(settings.keys).path("claim-signer.key").unlink()
     assert isinstance(build_key(settings), SocketKey)
+
+
+def test_worker_proves_itself_through_the_process(tmp_path: Path) -> None:
+    settings = installed(tmp_path, signer="socket")
+    server = build_signer_server(settings)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        signed, _ = build_signer(settings).sign(clip("audio/mpeg"), "audio/mpeg", FACTS)
+    finally:
+        server.stop()
+        thread.join(timeout=10)
+    assert build_credentials_reader(settings).read(signed, "audio/mpeg").state is CredentialsState.TRUSTED
 
 
 def test_signer_process_without_a_key_does_not_start(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("GET", "/v1/matches/byBinding", {}, ANYBODY),
     ("POST", "/v1/matches/byBinding", {"json": {}}, ANYBODY),
     ("POST", "/v1/matches/byContent", {"content": b"x", "headers": {"Content-Type": "audio/mpeg"}}, ANYBODY),
+    ("POST", "/v1/matches/byReference", {"json": {"url": "https://example.org/a.mp3"}}, ANYBODY),
     ("GET", "/v1/services/supportedAlgorithms", {}, ANYBODY),
     ("GET", "/v1/services/capabilities", {}, ANYBODY),
     ("GET", "/v1/services/status", {}, ANYBODY),

@@ -17,6 +17,10 @@ from gateway.errors import SettingsError
 DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-2026-11-25"
 DEFAULT_AUDIOSEAL = Path(__file__).parent.parent / "synth" / "weights" / "audioseal"
 TEST_PREFIX = "ASSAY_TEST_"  # read by the test suite, never by the service
+DEFAULT_REDRESS = (
+    "Write to whoever runs this service within six months: a person who had no part in this decision looks at it "
+    "again. You may also turn to a certified out-of-court dispute settlement body, or to a court."
+)
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
 
 
@@ -86,6 +90,9 @@ class Settings(BaseSettings):
     review_lease_seconds: int = Field(600, gt=0, description="How long a claimed review belongs to its reviewer.")
     retention_days: int = Field(
         0, ge=0, le=36_500, description="Erase texts, and sound that was never public, so long after the end; 0: never."
+    )
+    redress: str = Field(
+        DEFAULT_REDRESS, description="What statements of reasons tell submitters that they can do about a refusal."
     )
     review_due_hours: int = Field(
         24, gt=0, le=8_760, description="Hours until a review is due; a quarter of them for a risk of 75 or more."

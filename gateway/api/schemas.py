@@ -222,6 +222,16 @@ class SubmissionPage(Model):
     next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last one.")
 
 
+class StatementOut(Model):
+    """Why an episode was refused or taken back (DSA, Article 17)."""
+
+    puid: str = Field(description="Unique for ever.", examples=["sor_9m3kq7xv2c8r4t6w1b5n"])
+    episode_id: str = Field(examples=[EXAMPLE_ID])
+    decided_at: datetime
+    text: str = Field(description="In words, for the submitter.")
+    record: dict[str, Any] = Field(description="As the DSA Transparency Database takes it; quotes and names nobody.")
+
+
 class ChapterOut(Model):
     """Where a chapter begins."""
 

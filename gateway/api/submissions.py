@@ -27,6 +27,7 @@ from gateway.api.schemas import (
     EventOut,
     FailureOut,
     HearingOut,
+    StatementOut,
     SubmissionDetailOut,
     SubmissionIn,
     SubmissionOut,
@@ -38,6 +39,7 @@ from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
 from gateway.sequencing import settle_soon
+from gateway.statements import REFUSED, statement_of
 from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, Erasure, ReviewCase, State, Submission
 
 router = APIRouter(tags=["submissions"])
@@ -166,6 +168,21 @@ def erase_submission(
     return ErasureOut(reason=done.reason, audio=done.audio, requested_at=done.requested_at, done_at=done.done_at)
 
 
+@router.get("/v1/submissions/{episode_id}/statement", responses=problem_responses(401, 403, 404, 409, 503))
+def get_statement(episode_id: EpisodeId, caller: SubmissionReader, backend: BackendDep) -> StatementOut:
+    """Return the statement of reasons of a submission that was refused or taken back."""
+    with backend.toolchain.database.read() as session:
+        row = visible_submission(session, caller, episode_id)
+        found = statement_of(session, row, redress=backend.toolchain.settings.redress)
+    return StatementOut(
+        puid=found.puid,
+        episode_id=found.episode_id,
+        decided_at=found.decided_at,
+        text=found.text,
+        record=found.record,
+    )
+
+
 def _summary(row: Submission) -> SubmissionOut:
     return SubmissionOut(
         id=row.id,
@@ -183,6 +200,8 @@ def _links(row: Submission) -> dict[str, str]:
     links = {"self": f"/v1/submissions/{row.id}"}
     if row.state in PUBLISHED:
         links |= {"episode": f"/v1/episodes/{row.id}", "proof": f"/v1/log/proof/{row.id}"}
+    if row.state in REFUSED:
+        links["statement"] = f"/v1/submissions/{row.id}/statement"
     return links
 
 

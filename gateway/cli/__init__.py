@@ -14,6 +14,7 @@ from gateway.cli.consent import consent
 from gateway.cli.db import db
 from gateway.cli.demo import demo
 from gateway.cli.erase import erase
+from gateway.cli.export import export
 from gateway.cli.fsck import fsck
 from gateway.cli.keygen import keygen
 from gateway.cli.log import log
@@ -68,6 +69,7 @@ for command in (
     signer,
     policy,
     log,
+    export,
     fsck,
     db,
 ):

@@ -62,7 +62,7 @@ def demo(context: click.Context, examples: Path, as_json: bool) -> None:
     Makes development keys under `var/keys` if there are none. Run it as often as you like: every run is new.
     """
     from gateway.cli.demochecks import check_copies
-    from gateway.cli.embedded import embedded_gate, export, local_api_keys
+    from gateway.cli.embedded import demo_sign_in, embedded_gate, export, local_api_keys
     from gateway.cli.following import Follower
     from gateway.settings import load_settings
 
@@ -84,6 +84,7 @@ def demo(context: click.Context, examples: Path, as_json: bool) -> None:
             export(gate, one.outcome, folder, stem=one.name)
         results = check_copies(gate, [(one.name, one.outcome) for one in released], folder, screen)
         keys = local_api_keys(settings)
+        sign_in = None if as_json else demo_sign_in(gate)
     seconds = time.monotonic() - began
     as_expected = all(
         EXPECTED.get(one.name, one.outcome.submission.state) == one.outcome.submission.state for one in shown
@@ -101,6 +102,10 @@ def demo(context: click.Context, examples: Path, as_json: bool) -> None:
     else:
         _print_tables(screen, shown, results)
         _print_next_steps(screen, settings, folder, shown, keys, seconds)
+        if sign_in is not None:
+            address = f"{settings.public_url}/console/link/{sign_in}"
+            screen.print(f"  console      {settings.public_url}/console/ (this link signs in once, as a reviewer)")
+            screen.print(f"    {address}", soft_wrap=True)
         if not as_expected:
             screen.print("[red bold]Something did not come out as it should: look at the tables above.[/red bold]")
     context.exit(Exit.DONE if as_expected else Exit.FAILED)

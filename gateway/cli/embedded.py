@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
 
 HELD_KEYS = "local-api-keys.json"  # plaintext keys of this machine's own user, mode 0600, development only
+DEMO_ACCOUNT = "demo"  # a reviewer; `assay demo` prints a link that signs in once
 LOCAL_ROLES = ("submitter", "reviewer", "auditor")
 SHADOW_PATIENCE_SECONDS = 120  # policies in shadow judge after the episode rests; a long script takes a minute
 STEP_TIMEOUT_SECONDS = 3600.0  # an episode of hours takes less than this on two cores
@@ -103,6 +104,22 @@ def local_api_keys(settings: Settings) -> dict[str, str]:
         # If we crash between this file and the commit, the file holds keys that open nothing; delete it then.
         store_private(path, json.dumps(held, indent=2).encode())
     return held
+
+
+def demo_sign_in(gate: EmbeddedGate) -> str:
+    """Return the token of a link that signs this machine's own reviewer in once, making the account if need be."""
+    from gateway.accounts import add_account, create_link, find_account
+    from gateway.app import utc_now
+    from gateway.auth import Role
+    from gateway.errors import NotFoundError
+
+    now = utc_now()
+    with gate.toolchain.database.write() as session:
+        try:
+            account = find_account(session, DEMO_ACCOUNT)
+        except NotFoundError:
+            account = add_account(session, DEMO_ACCOUNT, Role.REVIEWER, at=now, log=gate.toolchain.log)
+        return create_link(session, account, at=now)
 
 
 @contextmanager

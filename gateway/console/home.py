@@ -6,10 +6,13 @@ from fastapi import APIRouter
 from sqlmodel import col, select
 from starlette.responses import Response
 
+from gateway.api.schemas import EpisodeId
+from gateway.api.visibility import visible_submission
 from gateway.auth import Role
 from gateway.console.casefile import names_of
 from gateway.console.doors import ConsoleRoute, Visitor, see
 from gateway.console.site import ConsoleDep
+from gateway.statements import statement_of
 from gateway.submissions import ApiKey, ReviewCase, Submission
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
@@ -51,6 +54,16 @@ def list_submissions(console: ConsoleDep, visitor: Visitor) -> Response:
         ).all()
         names = names_of(session, {case.decided_by or "" for case, _ in decided})
     return console.pages.page("decided.html", visitor=visitor, decided=decided, names=names)
+
+
+@router.get("/console/submissions/{episode_id}/statement")
+def show_statement(episode_id: EpisodeId, console: ConsoleDep, visitor: Visitor) -> Response:
+    """Show why a submission was refused."""
+    tools = console.backend.toolchain
+    with tools.database.read() as session:
+        row = visible_submission(session, visitor.caller, episode_id)
+        found = statement_of(session, row, redress=tools.settings.redress)
+    return console.pages.page("statement.html", visitor=visitor, row=row, statement=found)
 
 
 @router.get("/console/help")

@@ -44,7 +44,7 @@ def span(seconds: float) -> str:
 
 def plain(slug: str) -> str:
     """Return a name from a closed vocabulary with spaces, as "severe toxicity"."""
-    return slug.replace("_", " ").replace(".", ": ")
+    return slug.replace("_", " ").replace(".", ": ").replace("/", ": ")
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -24,6 +24,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("GET", "/v1/submissions", {}, {"submitter", "auditor", "admin"}),
     ("GET", "/v1/submissions/{waiting}", {}, SOMEBODY),
     ("DELETE", "/v1/submissions/{nothing}?reason=mistake", {}, {"admin"}),
+    ("GET", "/v1/submissions/{waiting}/statement", {}, SOMEBODY),
     ("GET", "/v1/reviews", {}, {"reviewer", "auditor"}),
     ("POST", "/v1/reviews/{nothing}/claim", {}, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/approve", DECISION, {"reviewer"}),

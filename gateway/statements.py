@@ -1,0 +1,221 @@
+"""Statements of reasons: for every refusal, why, in words and as the DSA Transparency Database takes it.
+
+Article 17 of the Digital Services Act (Regulation (EU) 2022/2065) says what a statement holds: the restriction and its
+reach, the facts, whether machines found and decided it, the ground, and what one can do about it. The record has the
+fields of the Transparency Database's API of 2025-07-01. How far machines decided is typed into no form: it follows from
+what the pipeline and the reviewers left behind.
+
+1. What was blocked was decided by a machine; a refusal by a person after findings, partly; without findings, not at all.
+2. The record quotes nothing and names nobody: categories, rules and strengths, and never a reviewer's words.
+3. The words for the submitter hold the reviewer's reason and every finding with its place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from gateway.cases import findings_of
+from gateway.db import Database
+from gateway.errors import ConflictError
+from gateway.submissions import Clip, EpisodeHearing, EpisodeWithdrawal, Erasure, ReviewCase, State, Submission
+from policies.decision import Verdict
+
+REFUSED = frozenset({State.BLOCKED, State.REJECTED, State.WITHDRAWN, State.SUPERSEDED})
+MAX_FACTS, MAX_EXPLANATION, MAX_GROUND = 5_000, 2_000, 500  # characters that the database takes
+REFUSED_BEFORE = "Publication refused before first dissemination"
+EEA = (  # where a refusal holds: everywhere, so in all of them
+    *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"),
+    *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+)
+OTHER_CATEGORY = ("OTHER_VIOLATION_TC", "OTHER")
+# Category of a rule, or what stands before its "/", to category and keyword of the Transparency Database.
+CATEGORIES: dict[str, tuple[str, str]] = {
+    "misinformation": ("NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS", "MISINFORMATION_DISINFORMATION"),
+    "misinformation/health": ("RISK_FOR_PUBLIC_SECURITY", "RISK_PUBLIC_HEALTH"),
+    "unverified_claim": ("NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS", "MISINFORMATION_DISINFORMATION"),
+    "insult": ("CYBER_VIOLENCE", "CYBER_BULLYING_INTIMIDATION"),
+    "toxicity": ("CYBER_VIOLENCE", "CYBER_HARASSMENT"),
+    "identity_attack": ("ILLEGAL_OR_HARMFUL_SPEECH", "HATE_SPEECH"),
+    "severe_toxicity": ("ILLEGAL_OR_HARMFUL_SPEECH", "HATE_SPEECH"),
+    "slur": ("ILLEGAL_OR_HARMFUL_SPEECH", "HATE_SPEECH"),
+    "threat": ("CYBER_VIOLENCE", "CYBER_INCITEMENT"),
+    "sexual_minors": ("PROTECTION_OF_MINORS", "CHILD_SEXUAL_ABUSE_MATERIAL"),
+    "sexual_explicit": ("OTHER_VIOLATION_TC", "ADULT_SEXUAL_MATERIAL"),
+    "sexual_content": ("OTHER_VIOLATION_TC", "ADULT_SEXUAL_MATERIAL"),
+    "self_harm": ("SELF_HARM", "SELF_MUTILATION"),
+    "illicit": ("UNSAFE_AND_PROHIBITED_PRODUCTS", "PROHIBITED_PRODUCTS"),
+    "violence": ("VIOLENCE", "INCITEMENT_VIOLENCE_HATRED"),
+    "extremism": ("RISK_FOR_PUBLIC_SECURITY", "TERRORIST_CONTENT"),
+    "dangerous_advice": ("RISK_FOR_PUBLIC_SECURITY", "RISK_PUBLIC_HEALTH"),
+    "impersonation": ("SCAMS_AND_FRAUD", "IMPERSONATION_ACCOUNT_HIJACKING"),
+    "scam": ("SCAMS_AND_FRAUD", "PHISHING"),
+    "protected_text": ("INTELLECTUAL_PROPERTY_INFRINGEMENTS", "COPYRIGHT_INFRINGEMENT"),
+    "unsupported_language": ("OTHER_VIOLATION_TC", "LANGUAGE_REQUIREMENTS"),
+    **dict.fromkeys(
+        (
+            *("email", "phone", "payment_card", "iban", "bank_account", "ip_address", "national_id", "passport"),
+            *("street_address", "postcode", "location", "date_of_birth", "licence_plate", "crypto_wallet", "secret"),
+            *("medical", "personal_data"),
+        ),
+        ("DATA_PROTECTION_AND_PRIVACY_VIOLATIONS", "MISSING_PROCESSING_GROUND"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Why an episode was refused or taken back."""
+
+    puid: str  # unique for ever: the platform's own id in the Transparency Database
+    episode_id: str
+    decided_at: datetime
+    text: str  # for the submitter
+    record: dict[str, Any]  # body of `POST /api/v1/statement` there
+
+
+def statement_of(session: Session, row: Submission, *, redress: str) -> Statement:
+    """Return the statement of a refused episode; raises `ConflictError` for one that is not refused, or was erased."""
+    if row.state not in REFUSED:
+        raise ConflictError(f"episode {row.id} is {row.state}; there is a statement of reasons for refusals only")
+    if session.get(Erasure, row.id) is not None:
+        raise ConflictError(f"episode {row.id} was erased, and with it why it was refused")
+    case = session.get(ReviewCase, row.id)
+    hearing = session.get(EpisodeHearing, row.id)
+    withdrawal = session.get(EpisodeWithdrawal, row.id)
+    by_script = findings_of(row.decision)
+    by_ear = findings_of(hearing.decision if hearing is not None else None)
+    findings = [*by_script, *by_ear]
+    person = case is not None and case.verdict in ("reject", "request_changes") and row.state == State.REJECTED
+    chosen = list(case.categories or []) if person and case is not None else []
+    serious = [one for one in findings if one["verdict"] != Verdict.ALLOW]
+    categories = chosen or list(dict.fromkeys(str(one["category"]) for one in serious)) or ["other"]
+    decided_at = row.changed_at
+    if withdrawal is not None:
+        decided_at = withdrawal.withdrawn_at
+    elif person and case is not None and case.decided_at is not None:
+        decided_at = case.decided_at
+    has_sound = session.exec(select(Clip.sha256).where(Clip.episode_id == row.id)).first() is not None
+    decision = row.decision or {}
+    policy = f"{decision.get('policy_id', 'unknown')} {decision.get('policy_version', '')}".strip()
+    facts = _facts(by_script, by_ear, policy, automatic=_automatic(row, findings))
+    mapped = [CATEGORIES.get(one) or CATEGORIES.get(one.partition("/")[0]) or OTHER_CATEGORY for one in categories]
+    main = f"STATEMENT_CATEGORY_{mapped[0][0]}"
+    record: dict[str, Any] = {
+        "decision_facts": facts[:MAX_FACTS],
+        "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+        "incompatible_content_ground": f"Policy {policy}: {', '.join(categories)}"[:MAX_GROUND],
+        "incompatible_content_explanation": (
+            f"The policy of this service does not allow: {', '.join(_words(one) for one in categories)}."
+        )[:MAX_EXPLANATION],
+        "incompatible_content_illegal": "No",  # the policy was applied, no law was judged
+        "content_type": ["CONTENT_TYPE_AUDIO", "CONTENT_TYPE_SYNTHETIC_MEDIA"] if has_sound else ["CONTENT_TYPE_TEXT"],
+        "category": main,
+        "category_addition": sorted({f"STATEMENT_CATEGORY_{one}" for one, _ in mapped} - {main}),
+        "category_specification": sorted({f"KEYWORD_{keyword}" for _, keyword in mapped}),
+        "territorial_scope": list(EEA),
+        "content_language": row.language[:2].upper(),
+        "content_date": f"{row.received_at:%Y-%m-%d}",
+        "application_date": f"{decided_at:%Y-%m-%d}",
+        "end_date_visibility_restriction": None,  # for good
+        "source_type": "SOURCE_VOLUNTARY",
+        "automated_detection": "Yes" if findings else "No",
+        "automated_decision": f"AUTOMATED_DECISION_{_automatic(row, findings)}",
+        "puid": "sor_" + row.id.removeprefix("ep_"),
+    }
+    if "KEYWORD_OTHER" in record["category_specification"]:
+        record["category_specification_other"] = "see the ground"
+    if withdrawal is not None:
+        record["decision_visibility"] = ["DECISION_VISIBILITY_CONTENT_REMOVED"]
+    else:
+        record["decision_visibility"] = ["DECISION_VISIBILITY_OTHER"]
+        record["decision_visibility_other"] = REFUSED_BEFORE
+    reason = case.reason or "" if person and case is not None else ""
+    reason = withdrawal.reason if withdrawal is not None else reason
+    text = _text(row, facts, categories, reason, serious, redress, withdrawn=withdrawal is not None, case=case)
+    return Statement(record["puid"], row.id, decided_at, text, record)
+
+
+def statements_between(database: Database, since: datetime, until: datetime, *, redress: str) -> Iterator[Statement]:
+    """Yield the statements of what was refused or taken back in `[since, until)`; what was erased is not among them."""
+    states = [state.value for state in REFUSED]
+    with database.read() as session:
+        ids = session.exec(
+            select(Submission.id)
+            .where(col(Submission.state).in_(states))
+            .where(col(Submission.changed_at) >= since, col(Submission.changed_at) < until)
+            .where(col(Submission.id).not_in(select(Erasure.episode_id)))
+            .order_by(col(Submission.changed_at), col(Submission.id))
+        ).all()
+        for episode_id in ids:
+            yield statement_of(session, session.get_one(Submission, episode_id), redress=redress)
+            session.expunge_all()  # a year of scripts must not stay in memory
+
+
+def _automatic(row: Submission, findings: Sequence[object]) -> str:
+    if row.state == State.BLOCKED:  # 1.
+        return "FULLY"
+    return "PARTIALLY" if findings else "NOT_AUTOMATED"
+
+
+def _facts(by_script: Sequence[Any], by_ear: Sequence[Any], policy: str, *, automatic: str) -> str:
+    """Return what was found, without a word of it (2)."""
+    found = []
+    for where, findings in (("the script", by_script), ("the finished sound", by_ear)):
+        counted = Counter((str(one["category"]), str(one["rule"]), str(one["verdict"])) for one in findings)
+        found += [
+            f"{_words(category)} in {where}, {many} time{'s' if many > 1 else ''} (rule {rule}: {verdict})"
+            for (category, rule, verdict), many in sorted(counted.items())
+        ]
+    how = {
+        "FULLY": "The refusal follows from these findings without a person.",
+        "PARTIALLY": "A person decided with these findings before them.",
+        "NOT_AUTOMATED": "A person decided.",
+    }[automatic]
+    listed = "; ".join(found) if found else "nothing by itself"
+    return f"On the service's own initiative, policy {policy} was applied before publication. It found: {listed}. {how}"
+
+
+def _text(
+    row: Submission,
+    facts: str,
+    categories: Sequence[str],
+    reason: str,
+    findings: Sequence[Any],
+    redress: str,
+    *,
+    withdrawn: bool,
+    case: ReviewCase | None,
+) -> str:
+    """Return the statement in words, numbered as Article 17(3) is (3)."""
+    changes = case is not None and case.verdict == "request_changes" and row.state == State.REJECTED
+    restriction = (
+        "The episode was taken back: it is no longer public, anywhere and without an end."
+        if withdrawn
+        else "The episode is not published, anywhere and without an end."
+        + (" A changed script may be submitted." if changes else "")
+    )
+    places = [
+        f"   - characters {one['span']['start']} to {one['span']['end']}: {one['explanation']}" for one in findings
+    ]
+    lines = [
+        f"Statement of reasons for '{row.title}' ({row.id})",
+        "",
+        f"1. Restriction. {restriction}",
+        f"2. Facts. {facts}",
+        *places,
+        f"3. Ground. The policy of this service: {', '.join(_words(one) for one in categories)}.",
+    ]
+    if reason:
+        lines.append(f"   The reviewer says: {reason}")
+    lines.append(f"4. What you can do. {redress}")
+    return "\n".join(lines) + "\n"
+
+
+def _words(category: str) -> str:
+    return category.replace("_", " ").replace("/", ": ")

@@ -5,7 +5,7 @@ reach, the facts, whether machines found and decided it, the ground, and what on
 fields of the Transparency Database's API of 2025-07-01. How far machines decided is typed into no form: it follows from
 what the pipeline and the reviewers left behind.
 
-1. What was blocked was decided by a machine; a refusal by a person after findings, partly; without findings, not at all.
+1. What was blocked was decided by a machine; a refusal by a person after findings, partly; without, not at all.
 2. The record quotes nothing and names nobody: categories, rules and strengths, and never a reviewer's words.
 3. The words for the submitter hold the reviewer's reason and every finding with its place.
 """

@@ -80,8 +80,10 @@ def _resident() -> float:
             waiting += (process / "task" / lines["Pid"].strip() / "children").read_text().split()
         except OSError:
             continue  # it ended meanwhile
+        if "VmRSS" not in lines:
+            continue  # ended, and not yet waited for
         shared = 0 if first else int(lines["RssShmem"].split()[0]) + int(lines["RssFile"].split()[0])
-        total += (int(lines["VmRSS"].split()[0]) - shared) / MB if "VmRSS" in lines else 0.0
+        total += (int(lines["VmRSS"].split()[0]) - shared) / MB
         first = False
     return total
 

@@ -117,7 +117,9 @@ def check(page: Any, picture: str = "") -> None:
     broken = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found.response["violations"]]
     assert broken == []
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, "the page scrolls sideways"
+    beyond = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth)"
+    outside = page.evaluate(f"{beyond}.filter(e => !e.closest('.wide')).map(e => e.outerHTML.slice(0, 160))")
+    assert wide <= 0, f"{page.url} scrolls sideways: {outside[:5]}"
 
 
 def paths(case: str) -> list[tuple[str, str]]:

@@ -136,6 +136,7 @@ _DECISION = {
     "findings": list_of(row_of(LABEL, LABEL, VERDICT, COUNT)),  # rule, category, verdict, how many
     "coverage": list_of(row_of(LABEL, LABEL)),  # category, how it was evaluated
 }
+_MARKS = list_of(row_of(LABEL, LABEL))  # layer, version
 _CLIP = object_of(
     sha256=SHA256,
     media_type=LABEL,
@@ -145,7 +146,7 @@ _CLIP = object_of(
     true_peak=NUMBER,  # dBTP
     manifest_label=LABEL,
     manifest_sha256=SHA256,
-    marks=list_of(row_of(LABEL, LABEL)),  # layer, version
+    marks=_MARKS,
 )
 _BY_A_PERSON = {"role": SLUG, "reason_commitment": COMMITMENT}
 _DIGESTS_OF_CLIPS = list_of(SHA256)  # sorted
@@ -219,6 +220,31 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
     EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG}),
     EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),
+    EventKind.SPEECH_REQUESTED: Form(
+        {
+            "script_commitment": COMMITMENT,
+            "plan_commitment": COMMITMENT,
+            "language": LABEL,
+            "bytes": COUNT,
+            "voices": map_of(LABEL),  # voice id → version
+            "delivery": SLUG,  # "file" or "stream"
+            "media_type": LABEL,
+        },
+        {"consents": map_of(DIGEST)},  # voice id → consent under which a real person's voice is used
+    ),
+    EventKind.SPEECH_REFUSED: Form({"verdict": VERDICT, "policy_digest": DIGEST}),
+    EventKind.SPEECH_BEGUN: Form({"marks": _MARKS, "sample_rate": COUNT}),  # Hz
+    EventKind.SPEECH_DELIVERED: Form(
+        {
+            "marks": _MARKS,
+            "sha256": SHA256,  # of all bytes of sound
+            "size": COUNT,  # bytes
+            "duration": NUMBER,  # seconds
+            "read_back": FLAG,  # whether every mark was read again from the final bytes
+        },
+        {"manifest_label": LABEL, "manifest_sha256": SHA256},
+    ),
+    EventKind.SPEECH_BROKEN: Form({"reason": SLUG}, {"duration": NUMBER, "size": COUNT}),
     EventKind.ERASURE_REQUESTED: Form({"reason": SLUG, "role": SLUG, "audio": FLAG}),
     EventKind.ERASURE_DONE: Form({"audio": FLAG, "files": COUNT}, {"left": COUNT}),
     EventKind.ACCOUNT_CREATED: Form({"role": SLUG}),

@@ -31,6 +31,11 @@ class EventKind(StrEnum):
     SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
     STEP_FAILED = "step.failed"  # a step could not be done for a reason that may pass; it is tried again
     RELEASE_FAILED = "release.failed"  # nothing became public; it is tried again, or it was refused for good
+    SPEECH_REQUESTED = "speech.requested"  # a caller wants a text spoken at once, for itself; it is never released
+    SPEECH_REFUSED = "speech.refused"  # terminal: the policy's verdict was not "allow", so nothing was spoken
+    SPEECH_BEGUN = "speech.begun"  # written before the first byte of a stream leaves
+    SPEECH_DELIVERED = "speech.delivered"  # a file: before its first byte leaves; a stream: after its last
+    SPEECH_BROKEN = "speech.broken"  # it was not delivered, or not to its end: a fault, or a caller that went away
     ERASURE_REQUESTED = "erasure.requested"  # texts of an episode, or the name behind an API key, are to go
     ERASURE_DONE = "erasure.done"  # they are gone from rows, files and the database's free space
     # People who sign in; the subject is the account.

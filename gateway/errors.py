@@ -225,6 +225,14 @@ class ReleaseRefusedError(GatewayError):
     title = "The episode must not be released"
 
 
+class SpeechRefusedError(GatewayError):
+    """The policy does not let a text be spoken at once; `findings` say why, `episode_id` where that is recorded."""
+
+    slug = "speech-refused"
+    status = 400
+    title = "The text may not be spoken"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """The members of an RFC 9457 problem document, besides `instance` and extensions."""

@@ -35,6 +35,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"  # was public; another released episode takes its place
     BLOCKED = "blocked"  # the policy forbids it
     REJECTED = "rejected"  # a person said no
+    SPOKEN = "spoken"  # cleared for the caller who asked for speech; never public. The log says what was delivered
     FAILED = "failed"  # a named failure; `failure` says which
 
 
@@ -51,11 +52,15 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUPERSEDED: frozenset(),
     State.BLOCKED: frozenset(),
     State.REJECTED: frozenset(),
+    State.SPOKEN: frozenset({State.FAILED}),
     State.FAILED: frozenset(),
 }
 
 # Where the gate itself has nothing left to do; what is released, a person may still take back.
-TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following) | {State.RELEASED}
+TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following) | {
+    State.RELEASED,
+    State.SPOKEN,
+}
 PUBLISHED = frozenset({State.RELEASED, State.WITHDRAWN, State.SUPERSEDED})  # was public once
 RESTING = TERMINAL | {State.AWAITING_REVIEW}  # nothing happens until a person acts, or ever
 

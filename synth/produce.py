@@ -168,12 +168,16 @@ class Producer:
         disclosure: str | None,
         consents: Mapping[str, str] | None = None,
         progress: Progress | None = None,
+        renditions: Sequence[str] | None = None,
+        may_be_short: bool = False,
     ) -> Production:
         """Return the episode as marked, signed and read-back clips, one per rendition.
 
         `disclosure` is spoken at the start; `screening` is what cleared the script; `consents` holds, for voices that
-        are a real person's, the digest of the consent record ("sha256:<hex>" by voice id). Raises `SynthError` (its
-        subclass says which stage) and then returns nothing at all.
+        are a real person's, the digest of the consent record ("sha256:<hex>" by voice id). `renditions` replaces the
+        usual ones; with `may_be_short`, a sound too short to read marks from passes without that.
+
+        Raises `SynthError` (its subclass says which stage) and then returns nothing at all.
         """
         report = progress or _ignore
         times: list[StageTime] = []
@@ -193,14 +197,15 @@ class Producer:
         # 3.
         with self._timed(times, Stage.MARK):
             marked = self._mark(mastered, episode_id, report)
-        with self._timed(times, Stage.ENCODE, self._renditions[0]):
-            encoded = encode_below_ceiling(marked, self._renditions[0])
+        wanted = self._renditions if renditions is None else tuple(renditions)
+        with self._timed(times, Stage.ENCODE, wanted[0]):
+            encoded = encode_below_ceiling(marked, wanted[0])
         facts = self._facts(
             script, marked, encoded, at, screening, spoken_disclosure=disclosure is not None, consents=consents or {}
         )
         tags = self._imprint.tags(facts, marked.chapters)
         clips: list[SignedClip] = []
-        for media_type in self._renditions:
+        for media_type in wanted:
             # 4. The first one is encoded above, because the fingerprint in all manifests is of what listeners get.
             if clips:
                 with self._timed(times, Stage.ENCODE, media_type):
@@ -216,12 +221,12 @@ class Producer:
                 clip = read_back(
                     signed,
                     store,
-                    expected=Expected(media_type, facts, tags),
+                    expected=Expected(media_type, facts, tags, may_be_short=may_be_short),
                     marks=self._marks,
                     credentials=self._signer,
                 )
             clips.append(clip)
-            report(Stage.READ_BACK, len(clips), len(self._renditions))
+            report(Stage.READ_BACK, len(clips), len(wanted))
         return Production(tuple(clips), marked.cues, marked.chapters, marked.duration, tuple(times))
 
     def _mark(self, speech: Speech, episode_id: str, report: Progress) -> MarkedSpeech:

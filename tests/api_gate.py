@@ -163,6 +163,7 @@ def build_gate(
         places=Places(4),
         examinations=Examinations(verifier.verify, workers=2, clock=time.monotonic),
         screening_places=Places(4),
+        speech_places=Places(4),
     )
     return Gate(chain, backend, build_app(backend), make_keys(chain))
 

@@ -43,6 +43,7 @@ class Backend:
     resolver: SoftBindingResolver
     fetcher: UrlFetcher | None  # None: addresses are not fetched
     screening_places: Places  # how many screenings without a submission run at once
+    speech_places: Places  # how many texts are spoken on request at once
 
 
 def backend_of(request: Request) -> Backend:

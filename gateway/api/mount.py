@@ -20,6 +20,7 @@ from gateway.api import (
     reviews,
     screenings,
     softbinding,
+    speech,
     submissions,
     verifications,
     voices,
@@ -31,6 +32,7 @@ from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
 from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
 from gateway.api.softbinding_schemas import BindingIn, ReferenceIn
+from gateway.api.speech_schemas import SpeechIn
 
 ROUTERS = (
     submissions.router,
@@ -42,6 +44,7 @@ ROUTERS = (
     softbinding.router,
     screenings.router,
     moderations.router,
+    speech.router,
     perspective.router,
     logbook.router,
     channel.router,
@@ -55,6 +58,7 @@ BODIES = (
     BatchIn,
     ModerationIn,
     AnalyzeIn,
+    SpeechIn,
 )  # read by hand, so that their size is limited
 
 

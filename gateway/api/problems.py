@@ -61,7 +61,7 @@ def install(app: FastAPI, *, public_url: str, methods: Callable[[str], set[str]]
         trace_id = str(getattr(request.state, "trace_id", ""))
         body = problem_body(error, public_url=public_url, instance=request.url.path, trace_id=trace_id)
         status = json.loads(body)["status"]
-        headers = _headers(error, status)
+        headers = headers_for(error, status)
         if status == 405:  # the framework names one route's methods only
             headers["Allow"] = ", ".join(sorted(methods(request.url.path)))
         return Response(body, status, headers, MEDIA_TYPE)
@@ -73,7 +73,7 @@ def install(app: FastAPI, *, public_url: str, methods: Callable[[str], set[str]]
 
 def problem_body(error: Exception, *, public_url: str, instance: str, trace_id: str) -> bytes:
     """Return the JSON of the problem that describes `error`; internal errors say nothing about themselves."""
-    problem, detail, extensions = _describe(error)
+    problem, detail, extensions = describe(error)
     document: dict[str, object] = {
         "type": f"{public_url.rstrip('/')}/problems/{problem.slug}",
         "title": problem.title,
@@ -113,7 +113,8 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": "; ".join(titles[status]), "content": content} for status in statuses}
 
 
-def _describe(error: Exception) -> tuple[Problem, str, Mapping[str, object]]:
+def describe(error: Exception) -> tuple[Problem, str, Mapping[str, object]]:
+    """Return the problem, the sentence and the extensions for an error; internal ones say nothing about themselves."""
     if isinstance(error, RequestValidationError):
         return _describe_invalid(error.errors())
     if isinstance(error, HTTPException):
@@ -148,7 +149,8 @@ def validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str
     return listed
 
 
-def _headers(error: Exception, status: int) -> dict[str, str]:
+def headers_for(error: Exception, status: int) -> dict[str, str]:
+    """Return the headers that go with an error: when to come back, how to sign in, what was too much."""
     headers: dict[str, str] = {}
     extensions = error.extensions if isinstance(error, GatewayError) else {}
     if status == 401:

@@ -32,6 +32,7 @@ VERIFY_BURST = 20  # files that one client may have checked at once ...
 VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
 UPLOAD_PLACES = 8  # uploads that are read at a time; each is held in memory
 VERIFY_WORKERS = 2  # verifications at a time; each holds its decoded sound in memory
+SPEECH_PLACES = 4  # texts spoken on request at a time; each keeps a core busy with voices and marks
 SCREENING_PLACES = 8  # they share the models one after another; more would only wait while holding threads
 
 
@@ -178,4 +179,5 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
         places=Places(UPLOAD_PLACES),
         examinations=Examinations(verifier.verify, workers=VERIFY_WORKERS, clock=time.monotonic),
         screening_places=Places(SCREENING_PLACES),
+        speech_places=Places(SPEECH_PLACES),
     )

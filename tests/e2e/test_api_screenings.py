@@ -258,3 +258,17 @@ def test_perspective_request_is_answered_in_its_words(client: TestClient) -> Non
 def test_perspective_request_that_cannot_be_judged_is_refused(client: TestClient, change: dict[str, Any]) -> None:
     body = {"comment": {"text": CLEAN}, "requestedAttributes": {"TOXICITY": {}}} | change
     problem(client.post("/v1alpha1/comments:analyze", json=body), 422, "invalid-request")
+
+
+def test_toxic_last_sentence_after_twenty_harmless_ones_stops_all_the_speech(judging: Gate, client: TestClient) -> None:
+    calm = " ".join(f"On shelf number {number} there are books about boats." for number in range(20))
+    text = f"{calm} {INSULT}"
+    answer = client.post("/v1/audio/speech", json={"model": "tts-1", "voice": "hum-low", "input": text})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["code"] == "content_policy_violation"
+    assert text[slice(*error["findings"][0]["span"])] in INSULT
+    assert "idiot" not in answer.text
+    assert judging.chain.row(error["episode_id"]).state == "blocked"
+    spoken = client.post("/v1/audio/speech", json={"model": "tts-1", "voice": "hum-low", "input": CLEAN})
+    assert spoken.status_code == 200, spoken.text

@@ -37,6 +37,7 @@ BEYOND_SCHEMAS = {
     ("/v1/matches/byReference", "POST"),
     ("/v1/manifests/{manifest_id}", "GET"),
     ("/v1/screenings", "POST"),
+    ("/v1/audio/speech", "POST"),
     ("/v1alpha1/comments:analyze", "POST"),
     ("/v1/reviews/{episode_id}/approve", "POST"),
     ("/v1/reviews/{episode_id}/reject", "POST"),

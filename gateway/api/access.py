@@ -54,6 +54,6 @@ ReviewerCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_R
 ReviewReader = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER, Role.AUDITOR))]
 SubmissionReader = Annotated[Caller, Depends(Requires(*Role))]
 SubmissionLister = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.AUDITOR, Role.ADMIN))]
-WithdrawalCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
+WithdrawalCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 ScreeningCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 AdminCaller = Annotated[Caller, Depends(Requires(Role.ADMIN))]

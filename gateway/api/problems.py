@@ -63,7 +63,8 @@ def install(app: FastAPI, *, public_url: str, methods: Callable[[str], set[str]]
         status = json.loads(body)["status"]
         headers = headers_for(error, status)
         if status == 405:  # the framework names one route's methods only
-            headers["Allow"] = ", ".join(sorted(methods(request.url.path)))
+            allowed = ", ".join(sorted(methods(request.url.path)))
+            headers["Allow"] = allowed or (getattr(error, "headers", None) or {}).get("Allow", "")
         return Response(body, status, headers, MEDIA_TYPE)
 
     kinds = (GatewayError, SynthError, PolicyError, AuditError, DBAPIError, PoolTimeoutError)

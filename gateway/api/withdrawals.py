@@ -1,4 +1,4 @@
-"""Taking a released episode back, by those who answer for what is public."""
+"""Taking a released episode back, by those who answer for what is public, or by whoever submitted it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from gateway.api.backend import BackendDep
 from gateway.api.bodies import read_json
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import EpisodeId, WithdrawalIn, WithdrawalOut
+from gateway.api.visibility import visible_submission
+from gateway.auth import Role
 from gateway.submissions import State
 from gateway.withdrawal import withdraw
 
@@ -38,10 +40,16 @@ def withdraw_episode(
     body: Annotated[WithdrawalIn, Depends(withdrawal_body)],
     backend: BackendDep,
 ) -> WithdrawalOut:
-    """Take a released episode back for good, or say which released episode takes its place. The reason is public."""
+    """Take a released episode back for good, or say which released episode takes its place. The reason is public.
+
+    Submitters take back their own episodes, and replace them by their own.
+    """
     tools = backend.toolchain
     at = tools.clock()
     with tools.database.write() as session:
+        if caller.role is Role.SUBMITTER:
+            for one in (episode_id, body.replacement or episode_id):
+                visible_submission(session, caller, one)
         row = withdraw(
             session,
             episode_id,

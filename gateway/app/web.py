@@ -50,6 +50,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
 
     from gateway.api.mount import mount
     from gateway.console.mount import mount_console
+    from gateway.mcp.mount import mount_agents
     from gateway.verification.tally import Tally
 
     settings = toolchain.settings
@@ -63,7 +64,8 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         if with_worker:
             start_worker(engine, toolchain, chores=[tally.tell_if_due])
         try:
-            yield
+            async with agents.running():
+                yield
         finally:
             backend.examinations.close()
             tally.tell()
@@ -81,6 +83,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     )
     mount(app, backend)
     mount_console(app, build_console(backend))
+    agents = mount_agents(app, backend)
     return app
 
 

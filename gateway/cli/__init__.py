@@ -19,6 +19,7 @@ from gateway.cli.fsck import fsck
 from gateway.cli.keygen import keygen
 from gateway.cli.log import log
 from gateway.cli.make import make
+from gateway.cli.mcp import mcp
 from gateway.cli.models import models
 from gateway.cli.policy import policy
 from gateway.cli.screen import screen
@@ -54,6 +55,7 @@ for command in (
     demo,
     serve,
     work,
+    mcp,
     make,
     screen,
     verify,

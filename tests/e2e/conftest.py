@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.app import build_screener
+from gateway.settings import Settings
+from policies.screen import Screener
 from tests.api_gate import Gate, a_script, build_gate
 
 
 @pytest.fixture(scope="session")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
     return build_gate(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture(scope="session")
+def screener(tmp_path_factory: pytest.TempPathFactory) -> Screener:
+    """The real screener with its models, which take long to load."""
+    return build_screener(Settings(home=tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,7 @@ from starlette.testclient import TestClient
 
 from audit.store import EntryRow
 from gateway.api.places import Places
-from gateway.app import build_screener
-from gateway.settings import Settings
-from policies.screen import MAX_CHARACTERS
+from policies.screen import MAX_CHARACTERS, Screener
 from tests.api_gate import Gate, build_app
 from tests.e2e.test_api_server import serve
 from tests.e2e.test_api_submissions import problem
@@ -33,9 +31,8 @@ OPENAI_CATEGORIES = {
 
 
 @pytest.fixture(scope="module")
-def judging(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Gate:
+def judging(gate: Gate, screener: Screener) -> Gate:
     """The shared gateway with the real screener in place of the one that obeys the script."""
-    screener = build_screener(Settings(home=tmp_path_factory.mktemp("judging")))
     backend = replace(gate.backend, toolchain=replace(gate.backend.toolchain, screener=screener))
     return replace(gate, backend=backend, app=build_app(backend))
 

@@ -110,11 +110,26 @@ def test_proof_of_the_release_stays(own_gate: Gate, wrong: str) -> None:
     assert own_gate.client().get(f"/v1/log/proof/{wrong}").status_code == 200
 
 
-@pytest.mark.parametrize(("who", "status"), [(None, 401), ("submitter", 403), ("auditor", 403), ("admin", 410)])
-def test_only_who_answers_for_what_is_public_may_take_it_back(
+@pytest.mark.parametrize(
+    ("who", "status"), [(None, 401), ("other", 404), ("auditor", 403), ("submitter", 410), ("admin", 410)]
+)
+def test_only_who_answers_for_it_or_submitted_it_may_take_it_back(
     own_gate: Gate, wrong: str, who: str | None, status: int
 ) -> None:
     assert take_back(own_gate, wrong, who).status_code == status
+
+
+def test_submitter_takes_back_its_own_and_replaces_it_by_its_own(own_gate: Gate) -> None:
+    mine = own_gate.make(a_script(title="Mine", sentences=2))
+    answer = own_gate.client("other").post("/v1/submissions", json={"script": a_script(title="Theirs", sentences=2)})
+    theirs = answer.json()["id"]
+    own_gate.run(theirs)
+    assert own_gate.chain.row(theirs).state == State.RELEASED
+    assert take_back(own_gate, theirs, "submitter").status_code == 404
+    assert take_back(own_gate, mine, "submitter", replacement=theirs).status_code == 404
+    assert own_gate.chain.row(mine).state == own_gate.chain.row(theirs).state == State.RELEASED
+    assert take_back(own_gate, mine, "submitter").status_code == 200
+    assert own_gate.chain.row(mine).state == State.WITHDRAWN
 
 
 @pytest.mark.parametrize(

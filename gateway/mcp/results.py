@@ -20,7 +20,9 @@ NEXT = {
     "superseded": "It was public; another episode takes its place.",
     "blocked": "Mend every finding with verdict block, use check_script, then send the whole script again with "
     "submit_episode. A blocked submission stays blocked.",
-    "rejected": "A person said no; `review.reason` says why. Do not send it again unchanged.",
+    "rejected": "A person said no; `review.reason` says why. With verdict request_changes, a changed "
+    "script may be submitted; never the same again.",
+    "spoken": "It was speech for the caller alone; it is never public.",
     "failed": "`failure` says what went wrong. If it is about the script or a voice, mend it and submit again; "
     "otherwise tell the user.",
 }

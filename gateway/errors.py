@@ -233,6 +233,13 @@ class SpeechRefusedError(GatewayError):
     title = "The text may not be spoken"
 
 
+class SpeechBrokenError(GatewayError):
+    """A stream of speech ended before its end; what was sent before is marked and logged."""
+
+    slug = "speech-broken"
+    title = "The speech ended before its end"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """The members of an RFC 9457 problem document, besides `instance` and extensions."""

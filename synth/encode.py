@@ -117,7 +117,7 @@ def _through_codec(
             for start in range(0, len(samples), _BLOCK):
                 block = samples[start : start + _BLOCK]
                 if codec == "flac":
-                    frame = av.AudioFrame.from_ndarray(_sixteen_bits(block)[None, :], format="s16", layout="mono")
+                    frame = av.AudioFrame.from_ndarray(sixteen_bits(block)[None, :], format="s16", layout="mono")
                 else:
                     frame = av.AudioFrame.from_ndarray(
                         np.ascontiguousarray(block)[None, :], format="fltp", layout="mono"
@@ -138,14 +138,14 @@ def encode_wav(samples: Samples, sample_rate: int) -> bytes:
     _check(samples, sample_rate)
     if 2 * len(samples) > _WAV_MAX_BYTES:
         raise AudioError(f"{len(samples)} samples do not fit in a WAV file; split the programme")
-    data = _sixteen_bits(samples).tobytes()
+    data = sixteen_bits(samples).tobytes()
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     return b"".join(
         [struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE"), form, struct.pack("<4sI", b"data", len(data)), data]
     )
 
 
-def _sixteen_bits(samples: Samples) -> NDArray[np.int16]:
+def sixteen_bits(samples: Samples) -> NDArray[np.int16]:
     """Return the samples as little-endian 16-bit numbers, clipped."""
     scaled = np.clip(np.rint(samples * np.float32(32767.0)), -32768, 32767)
     numbers: NDArray[np.int16] = scaled.astype("<i2")

@@ -60,6 +60,11 @@ def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: fl
     return replace(speech, samples=limited)
 
 
+def limit(speech: Speech, *, gain_db: float, ceiling_dbtp: float = CEILING_DBTP) -> Samples:
+    """Return the samples amplified by `gain_db`, with true peaks held at `ceiling_dbtp`; one pass, no target."""
+    return _limit(speech, _group_peaks(speech.samples, speech.sample_rate), gain_db, ceiling_dbtp)
+
+
 def _group_peaks(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
     """Return the true peak of every `GROUP` samples, the last group perhaps shorter."""
     stream = soxr.ResampleStream(sample_rate, OVERSAMPLING * sample_rate, 1, dtype="float32", quality="HQ")

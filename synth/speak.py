@@ -48,7 +48,7 @@ class Pacing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """One sentence, where it belongs and how much silence comes before it."""
 
     speaker: str
@@ -77,7 +77,7 @@ def speak(
     """
     voices = cast_voices(script, catalogue)
     pace = Pacing() if pacing is None else pacing
-    lines = list(_lines(script, voices, pace, disclosure))
+    lines = list(lines_of(script, voices, pace, disclosure))
     if sum(line.gap for line in lines) > max_seconds:
         raise _too_long(max_seconds)
     sentences = _synthesise(lines, workers, max_seconds, progress)
@@ -86,7 +86,8 @@ def speak(
     return _assemble(lines, sentences, gains, trailing, max_seconds)
 
 
-def _lines(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure: str | None) -> Iterator[_Line]:
+def lines_of(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure: str | None) -> Iterator[Line]:
+    """Yield the sentences in their order; `disclosure` comes first."""
     first = True
     if disclosure is not None:
         voice = next(iter(voices.values()))
@@ -94,7 +95,7 @@ def _lines(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure
             raise VoiceError(f"voice '{voice.id}' cannot speak the disclosure: {found.reason}")
         for number, sentence in enumerate(split_sentences(" ".join(disclosure.split()))):
             title = DISCLOSURE_CHAPTER if number == 0 else None
-            yield _Line(DISCLOSURE_SPEAKER, voice, sentence, 0.0 if number == 0 else pace.sentence, title)
+            yield Line(DISCLOSURE_SPEAKER, voice, sentence, 0.0 if number == 0 else pace.sentence, title)
         first = False
     previous: str | None = None
     pause = 0.0
@@ -108,7 +109,7 @@ def _lines(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure
             else:
                 gap = pace.paragraph if utterance.speaker == previous else pace.speaker
             for number, sentence in enumerate(split_sentences(utterance.text)):
-                yield _Line(
+                yield Line(
                     utterance.speaker,
                     voices[utterance.speaker],
                     sentence,
@@ -119,14 +120,14 @@ def _lines(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure
 
 
 def _synthesise(
-    lines: list[_Line], workers: int, max_seconds: float, progress: Callable[[int, int], None] | None
+    lines: list[Line], workers: int, max_seconds: float, progress: Callable[[int, int], None] | None
 ) -> list[Samples]:
     """Speak all lines at `SAMPLE_RATE`, in order, on `workers` threads."""
     sentences: list[Samples] = []
     length = 0.0
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="speak")
     try:
-        for done, samples in enumerate(pool.map(_speak_line, lines), start=1):
+        for done, samples in enumerate(pool.map(speak_line, lines), start=1):
             sentences.append(samples)
             length += len(samples) / SAMPLE_RATE
             if length > max_seconds:
@@ -139,15 +140,15 @@ def _synthesise(
     return sentences
 
 
-def _speak_line(line: _Line) -> Samples:
-    """Speak one sentence, cut the silence at its edges, and bring it to `SAMPLE_RATE`."""
+def speak_line(line: Line, sample_rate: int = SAMPLE_RATE) -> Samples:
+    """Speak one sentence, cut the silence at its edges, and bring it to `sample_rate`."""
     voice = line.voice
     samples = voice.speak(line.text, seed=seed_of(voice, line.text))
     check_samples(samples, voice.sample_rate)
     trimmed = _trim(samples, voice.sample_rate)
     if trimmed is None:
         raise VoiceError(f"voice '{voice.id}' spoke a sentence of {len(line.text)} characters as silence; reword it")
-    resampled: Samples = soxr.resample(trimmed, voice.sample_rate, SAMPLE_RATE, quality="HQ")
+    resampled: Samples = soxr.resample(trimmed, voice.sample_rate, sample_rate, quality="HQ")
     return resampled
 
 
@@ -174,7 +175,7 @@ def _trim(samples: Samples, sample_rate: int) -> Samples | None:
     return trimmed
 
 
-def _even_gains(lines: list[_Line], sentences: list[Samples]) -> dict[str, np.float32]:
+def _even_gains(lines: list[Line], sentences: list[Samples]) -> dict[str, np.float32]:
     """Return one factor per voice that brings all it says to `VOICE_LUFS`; sentences keep their own dynamics."""
     meters: dict[str, LoudnessMeter] = {}
     energies: dict[str, tuple[float, int]] = {}
@@ -197,7 +198,7 @@ def _even_gains(lines: list[_Line], sentences: list[Samples]) -> dict[str, np.fl
 
 
 def _assemble(
-    lines: list[_Line], sentences: list[Samples], gains: Mapping[str, np.float32], trailing: float, max_seconds: float
+    lines: list[Line], sentences: list[Samples], gains: Mapping[str, np.float32], trailing: float, max_seconds: float
 ) -> Speech:
     """Put the sentences in their places; empties `sentences` on the way, so that memory holds one copy."""
     gaps = [round(line.gap * SAMPLE_RATE) for line in lines]

@@ -48,6 +48,23 @@ PUBLIC_URL = "https://gate.example"
 CHIPS_PER_SECOND = 1_000  # slow enough for every codec and for 16 kHz
 
 
+STREAM_SECONDS = 120  # the longest stream that tests mark
+
+
+class ChipStream:
+    """Marks sound as it comes, without holding any back."""
+
+    def __init__(self, noise: Samples) -> None:
+        self._noise = noise
+
+    def push(self, samples: Samples) -> Samples:
+        noise, self._noise = self._noise[: len(samples)], self._noise[len(samples) :]
+        return (samples + 0.1 * np.abs(samples) * noise).astype(np.float32)
+
+    def finish(self) -> Samples:
+        return np.zeros(0, dtype=np.float32)
+
+
 class ChipMark:
     """Adds keyed noise 20 dB below the sound, laid out in time; found by correlation with each candidate's noise."""
 
@@ -64,6 +81,9 @@ class ChipMark:
             if likeness > 0.05:
                 return Detection(self.name, Presence.DETECTED, episode_id=candidate.episode_id, score=likeness)
         return Detection(self.name, Presence.NOT_DETECTED)
+
+    def marking(self, sample_rate: int, payload: Payload) -> ChipStream:
+        return ChipStream(self._noise(payload, STREAM_SECONDS * sample_rate, sample_rate))
 
     def _noise(self, payload: Payload, length: int, sample_rate: int) -> Samples:
         chips = np.arange(length) * CHIPS_PER_SECOND // sample_rate

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,9 +28,13 @@ from gateway.api.speech_schemas import (
     SpeechVoiceOut,
     SpeechVoicesOut,
 )
+from gateway.api.spokenstream import SSE, SpokenStream
 from gateway.errors import InvalidRequestError
 from gateway.streaming.clearance import Clearance, Delivery, clear
 from gateway.streaming.speechfile import PCM, PCM_RATE, SpeechFile, speak_file
+from gateway.streaming.speechstream import SpeechStream
+from gateway.toolchain import Toolchain
+from synth.markstream import require_streams
 from synth.voice import VoiceCatalogue
 
 router = APIRouter(tags=["speech"], route_class=OpenAIRoute)
@@ -49,7 +54,8 @@ MEDIA_TYPES = {
     "pcm": PCM,
 }
 _SOUND: dict[str, Any] = {
-    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in sorted(MEDIA_TYPES.values())
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in sorted({*MEDIA_TYPES.values(), SSE})
 }
 
 
@@ -115,8 +121,11 @@ def create_speech(
     The text is screened whole before a word is spoken. The sound carries every watermark; a whole file is signed where
     its format can carry credentials. `X-Episode-Id` names the record that the audit log keeps of it.
     """
-    cleared = _cleared(document, caller.key_id, backend)
-    return _file_response(speak_file(backend.toolchain, cleared), cleared, document)
+    streamed = document.stream_format is not None
+    cleared = _cleared(document, caller.key_id, backend, Delivery.STREAM if streamed else Delivery.FILE)
+    if streamed:
+        return _stream_response(SpeechStream(backend.toolchain, cleared), cleared, document)
+    return _file_response(backend.toolchain, speak_file(backend.toolchain, cleared), cleared, document)
 
 
 def aliases(catalogue: VoiceCatalogue) -> Mapping[str, str]:
@@ -131,31 +140,38 @@ def aliases(catalogue: VoiceCatalogue) -> Mapping[str, str]:
     return {name: plain[place % len(plain)] for place, name in enumerate(BUILT_IN) if name not in catalogue.voices}
 
 
-def _cleared(document: SpeechIn, caller: str, backend: Backend) -> Clearance:
-    if document.stream_format is not None:
-        raise InvalidRequestError(
-            "this gateway answers with whole files; leave stream_format out", param="stream_format"
-        )
+def _cleared(document: SpeechIn, caller: str, backend: Backend, delivery: Delivery) -> Clearance:
     if document.speed != 1.0:
         raise InvalidRequestError("the voices here speak at their own pace; leave speed at 1.0", param="speed")
+    if delivery is Delivery.STREAM:
+        require_streams(backend.toolchain.marks)
     named = document.voice if isinstance(document.voice, str) else document.voice.id
     return clear(
         backend.toolchain,
         document.input,
         voice_id=aliases(backend.toolchain.voices).get(named, named),
         caller=caller,
-        delivery=Delivery.FILE,
+        delivery=delivery,
         media_type=MEDIA_TYPES[document.response_format],
     )
 
 
-def _file_response(spoken: SpeechFile, cleared: Clearance, document: SpeechIn) -> Response:
+def _file_response(tools: Toolchain, spoken: SpeechFile, cleared: Clearance, document: SpeechIn) -> Response:
     headers = {
         **speech_headers(cleared, document),
         "X-Content-SHA256": spoken.sha256,
         "X-Duration-Seconds": f"{spoken.duration:.3f}",
     }
-    return Response(spoken.data, 200, headers, _content_type(spoken.media_type))
+    show_log = BackgroundTask(tools.log_files.publish_if_possible, tools.database.read)
+    return Response(spoken.data, 200, headers, _content_type(spoken.media_type), show_log)
+
+
+def _stream_response(stream: SpeechStream, cleared: Clearance, document: SpeechIn) -> Response:
+    stream.begin()
+    headers = speech_headers(cleared, document)
+    if document.stream_format == "sse":
+        return SpokenStream(stream, headers=headers, media_type=SSE, words=cleared.script.words)
+    return SpokenStream(stream, headers=headers, media_type=_content_type(cleared.media_type))
 
 
 def speech_headers(cleared: Clearance, document: SpeechIn) -> dict[str, str]:

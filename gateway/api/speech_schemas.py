@@ -37,7 +37,7 @@ class SpeechIn(BaseModel):
         None, max_length=MAX_INPUT, description="Taken, not followed: the voices here have one manner."
     )
     response_format: SpeechFormat = Field("mp3", description="Kind of file or stream.")
-    speed: float = Field(1.0, ge=0.25, le=4.0, description="1.0, or 0.5 to 2.0 where the answer says so.")
+    speed: float = Field(1.0, ge=0.25, le=4.0, description="1.0; the voices here speak at their own pace.")
     stream_format: Literal["audio", "sse"] | None = Field(
         None,
         description="Absent: a whole file, signed where it can be. `audio`: sound as it is spoken. `sse`: as events.",

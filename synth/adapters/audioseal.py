@@ -97,6 +97,10 @@ class AudioSealMark:
             message = self._weights.generator.msg_processor(latent, bits)
         return MarkStream(Marker(self._contract, self._player, message), sample_rate)
 
+    def marking(self, sample_rate: int, payload: Payload) -> MarkStream:
+        """Return a stream of marked sound; see `stream`."""
+        return self.stream(sample_rate, payload)
+
     def embed(self, samples: Samples, sample_rate: int, payload: Payload) -> Samples:
         """Return float32 samples of shape (T,) at the same rate with the mark of `payload` added.
 

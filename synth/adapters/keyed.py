@@ -30,6 +30,7 @@ from synth.keyed.spectrum import (
     spectra,
 )
 from synth.keyed.words import WordBook
+from synth.markstream import AddedSound
 from synth.watermark import Detection, Payload
 
 BLOCKS_AT_ONCE = 24  # one minute: large enough for fast matrix products, about 150 MB of memory
@@ -121,6 +122,10 @@ class KeyedMark:
         The latency is `blocks_at_once` blocks. Its output does not depend on how the sound is cut.
         """
         return KeyedStream(self._write, sample_rate, payload, blocks_at_once)
+
+    def marking(self, sample_rate: int, payload: Payload) -> AddedSound:
+        """Return a stream of marked sound, a block and a quarter of a second behind what goes in."""
+        return AddedSound(self.stream(sample_rate, payload, blocks_at_once=1))
 
     def _write(self, sound: Samples, blocks: int, first: int, payload: Payload) -> Samples:
         """Return what is added to `sound`, at 16 kHz: `blocks` blocks and up to 768 samples more, all of which count.

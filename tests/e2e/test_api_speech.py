@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
+import socket
+import time
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from starlette.testclient import TestClient
 
 from audit.event import EventKind
+from gateway.api import spokenstream
 from gateway.api.places import Places
 from gateway.submissions import EpisodeSecret, Submission
 from synth.credentials import CredentialsState
 from synth.decode import decode
-from synth.errors import ReadBackError
+from synth.errors import ReadBackError, VoiceError
+from synth.voice import VoiceCatalogue
 from synth.watermark import Payload
 from tests.api_gate import ChipMark, Gate, build_app, build_gate
 from tests.e2e.test_api_server import serve
+from tests.production_samples import HummingVoice, NoiseMark, producer
 from tests.production_samples import gate as signer_of_tests
-from tests.production_samples import producer
 
 TEXT = (
     "The bridge opens at nine. Trams run every ten minutes. Take the ferry if you are in a hurry this morning. Thanks."
 )
 SHORT = "Good morning."
 REQUEST = {"model": "tts-1", "voice": "hum-low", "input": TEXT}
+DELAYS = {"mp3": 1_105, "aac": 1_024}  # samples in front of a stream, which the head of a file tells players to skip
 STARTS = {
     "mp3": (b"ID3", b"\xff"),
     "opus": (b"OggS",),
@@ -275,3 +283,186 @@ def test_only_one_rendition_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     gate = build_gate(tmp_path, maker=maker)
     gate.client("submitter").post("/v1/audio/speech", json={**REQUEST, "response_format": "flac"})
     assert made == [("audio/flac",)]
+
+
+class FaultyVoice(HummingVoice):
+    """Hums two sentences and then breaks."""
+
+    spoken = 0
+
+    def speak(self, text: str, *, seed: int) -> Any:
+        self.spoken += 1
+        if self.spoken > 2:
+            raise VoiceError(f"the engine died of: {text}")
+        return super().speak(text, seed=seed)
+
+
+class CountedVoice(HummingVoice):
+    """Hums, and counts the sentences."""
+
+    spoken = 0
+
+    def speak(self, text: str, *, seed: int) -> Any:
+        self.spoken += 1
+        return super().speak(text, seed=seed)
+
+
+def lasting(seconds: int) -> str:
+    return " ".join(f"Sentence number {number} says nothing at all." for number in range(seconds // 2))
+
+
+def with_voice(gate: Gate, voice: HummingVoice, **parts: Any) -> Gate:
+    tools = replace(gate.backend.toolchain, voices=VoiceCatalogue({voice.id: voice}), **parts)
+    backend = replace(gate.backend, toolchain=tools)
+    return replace(gate, backend=backend, app=build_app(backend))
+
+
+def ending(gate: Gate, episode_id: str) -> dict[EventKind, Any]:
+    """Return the events of a stream once one says how it ended."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        told = events(gate, episode_id)
+        if EventKind.SPEECH_DELIVERED in told or EventKind.SPEECH_BROKEN in told:
+            return told
+        time.sleep(0.05)
+    raise AssertionError(f"the stream {episode_id} never ended")
+
+
+@pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac", "wav"])
+def test_official_client_hears_a_stream_that_is_marked_and_logged(
+    official: openai.OpenAI, gate: Gate, form: Any
+) -> None:
+    with official.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="hum-low", input=TEXT, response_format=form, stream_format="audio"
+    ) as answer:
+        episode_id = answer.headers["x-episode-id"]
+        assert EventKind.SPEECH_BEGUN in events(gate, episode_id)  # before the first byte is read
+        pieces = list(answer.iter_bytes())
+    data = b"".join(pieces)
+    sound = decode(data)
+    assert sound.duration > 6
+    heard = sound.samples[DELAYS.get(form, 0) :]  # the mark of tests does not look for its beginning
+    found = ChipMark().detect(heard, sound.sample_rate, [Payload("another"), Payload(episode_id)])
+    assert found.episode_id == episode_id
+    delivered = ending(gate, episode_id)[EventKind.SPEECH_DELIVERED]
+    assert (delivered["sha256"], delivered["size"]) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert delivered["read_back"] is False
+    assert gate.chain.row(episode_id).state == "spoken"
+
+
+def test_events_hold_the_same_sound_and_an_end(gate: Gate, client: TestClient) -> None:
+    request = {**REQUEST, "stream_format": "sse", "response_format": "pcm"}
+    answer = client.post("/v1/audio/speech", json=request)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+    assert {event["type"] for event in told[:-1]} == {"speech.audio.delta"}
+    assert told[-1]["type"] == "speech.audio.done"
+    assert told[-1]["usage"]["input_tokens"] == len(TEXT.split())
+    sound = b"".join(base64.b64decode(event["audio"]) for event in told[:-1])
+    delivered = ending(gate, answer.headers["x-episode-id"])[EventKind.SPEECH_DELIVERED]
+    assert delivered["sha256"] == hashlib.sha256(sound).hexdigest()
+    assert delivered["duration"] == pytest.approx(len(sound) / 48_000, abs=0.001)
+
+
+def test_refused_text_streams_nothing(client: TestClient) -> None:
+    request = {**REQUEST, "input": f"{lasting(20)} Now please block.", "stream_format": "sse"}
+    answer = client.post("/v1/audio/speech", json=request)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "content_policy_violation"
+
+
+def test_fault_before_the_first_sound_is_an_error_and_not_a_stream(gate: Gate) -> None:
+    broken = FaultyVoice("hum-low")
+    broken.spoken = 9
+    client = with_voice(gate, broken).client("submitter")
+    answer = client.post("/v1/audio/speech", json={**REQUEST, "stream_format": "audio"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"]["code"] == "voice_not_allowed"
+
+
+def test_fault_in_mid_stream_ends_it_with_an_event_and_fails_the_episode(gate: Gate) -> None:
+    client = with_voice(gate, FaultyVoice("hum-low")).client("submitter")
+    answer = client.post(
+        "/v1/audio/speech", json={**REQUEST, "input": lasting(20), "stream_format": "sse", "response_format": "pcm"}
+    )
+    told = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+    assert told[0]["type"] == "speech.audio.delta"
+    assert told[-1]["type"] == "error"
+    assert "Sentence" not in json.dumps(told[-1])
+    broken = ending(gate, answer.headers["x-episode-id"])[EventKind.SPEECH_BROKEN]
+    assert broken["reason"] == "voice-not-allowed"
+    assert broken["size"] == sum(len(base64.b64decode(event["audio"])) for event in told[:-1])
+    assert gate.chain.row(answer.headers["x-episode-id"]).state == "failed"
+
+
+def test_fault_in_mid_stream_breaks_a_plain_connection_so_that_the_client_knows(gate: Gate) -> None:
+    faulty = with_voice(gate, FaultyVoice("hum-low"))
+    server = serve(faulty.app)
+    address = next(server)
+    headers = {"Authorization": f"Bearer {gate.keys['submitter']}"}
+    request = {**REQUEST, "input": lasting(20), "stream_format": "audio", "response_format": "pcm"}
+    with (
+        httpx.stream("POST", f"{address}/v1/audio/speech", json=request, headers=headers) as answer,
+        pytest.raises(httpx.RemoteProtocolError, match="incomplete"),
+    ):
+        list(answer.iter_bytes())
+    assert EventKind.SPEECH_BROKEN in ending(gate, answer.headers["x-episode-id"])
+    next(server, None)
+
+
+def test_caller_who_goes_away_stops_the_voice_and_frees_the_place(gate: Gate) -> None:
+    voice = CountedVoice("hum-low")
+    only_one = with_voice(gate, voice)
+    only_one = replace(only_one, backend=replace(only_one.backend, speech_places=Places(1)))
+    only_one = replace(only_one, app=build_app(only_one.backend))
+    server = serve(only_one.app)
+    address = next(server)
+    headers = {"Authorization": f"Bearer {gate.keys['submitter']}"}
+    request = {**REQUEST, "input": lasting(140), "stream_format": "audio", "response_format": "wav"}
+    with httpx.Client(headers=headers, timeout=20) as caller:
+        with caller.stream("POST", f"{address}/v1/audio/speech", json=request) as answer:
+            next(answer.iter_bytes(1_000))
+            episode_id = answer.headers["x-episode-id"]
+            full = httpx.post(f"{address}/v1/audio/speech", json=request, headers=headers)
+            assert full.status_code == 429
+        told = ending(gate, episode_id)
+        assert told[EventKind.SPEECH_BROKEN]["reason"] == "caller-gone"
+        assert voice.spoken < 60
+        assert gate.chain.row(episode_id).state == "spoken"
+        deadline = time.monotonic() + 10
+        while (again := caller.post(f"{address}/v1/audio/speech", json={**REQUEST, "input": SHORT})).status_code == 429:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert again.status_code == 200
+    next(server, None)
+
+
+def test_caller_who_stops_reading_is_let_go_and_nothing_piles_up(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spokenstream, "STALL_SECONDS", 1.0)
+    voice = CountedVoice("hum-low")
+    slow = with_voice(gate, voice)
+    server = serve(slow.app)
+    address = next(server)
+    body = json.dumps({**REQUEST, "input": lasting(178), "stream_format": "audio", "response_format": "wav"}).encode()
+    host, port = address.removeprefix("http://").split(":")
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.connect((host, int(port)))
+        connection.sendall(
+            b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            + f"Authorization: Bearer {gate.keys['submitter']}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = connection.recv(600).decode("latin-1").lower()
+        episode_id = head.partition("x-episode-id: ")[2][:23]
+        broken = ending(gate, episode_id)[EventKind.SPEECH_BROKEN]
+    assert broken["reason"] == "caller-gone"
+    assert voice.spoken < 89  # not to the end: the connection took no more
+    next(server, None)
+
+
+def test_mark_that_needs_whole_programmes_refuses_streams_before_anything_is_recorded(gate: Gate) -> None:
+    whole = with_voice(gate, HummingVoice("hum-low"), marks=(NoiseMark(),))
+    answer = whole.client("submitter").post("/v1/audio/speech", json={**REQUEST, "stream_format": "sse"})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "mark_unavailable"

@@ -106,6 +106,9 @@ bench-log: setup-bench ## appends per second, proofs and fsck of the audit log b
 bench-synth: setup-dev ## voices: speed, word errors, distances, what keeping sentences gains (ARGS="--coqui var/models/coqui-joe")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.synthesis $(ARGS)
 
+bench-stream: setup-dev ## speech on request: seconds to the first byte, real-time factor, marks read back (ARGS="--runs 20 --torch-threads 2")
+	@$(BIN)/python -m bench.speech_stream $(ARGS)
+
 recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
 	@$(BIN)/python -m synth.training.recordings --out var/recordings
 

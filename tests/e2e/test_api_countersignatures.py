@@ -168,6 +168,8 @@ def test_readiness_names_the_witness_and_its_age(gate: Gate, episode_id: str) ->
 
 def test_a_stored_cosignature_that_somebody_changed_is_named(gate: Gate, episode_id: str) -> None:
     others, database = gate.chain.tools.countersigning, gate.chain.database
+    gate.make(a_script())  # a second checkpoint, so that there are two cosignatures to mix up
+    others.ask(everybody=True)
     with database.read() as session:
         assert list(others.problems(session)) == []
     drop_guards(database.writer, "audit_cosignature")

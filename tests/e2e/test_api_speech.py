@@ -307,6 +307,14 @@ class CountedVoice(HummingVoice):
         return super().speak(text, seed=seed)
 
 
+class UnhurriedVoice(CountedVoice):
+    """Takes its time, as engines do: else a whole stream fits into the buffers of a connection."""
+
+    def speak(self, text: str, *, seed: int) -> Any:
+        time.sleep(0.1)
+        return super().speak(text, seed=seed)
+
+
 def lasting(seconds: int) -> str:
     return " ".join(f"Sentence number {number} says nothing at all." for number in range(seconds // 2))
 
@@ -411,7 +419,7 @@ def test_fault_in_mid_stream_breaks_a_plain_connection_so_that_the_client_knows(
 
 
 def test_caller_who_goes_away_stops_the_voice_and_frees_the_place(gate: Gate) -> None:
-    voice = CountedVoice("hum-low")
+    voice = UnhurriedVoice("hum-low")
     only_one = with_voice(gate, voice)
     only_one = replace(only_one, backend=replace(only_one.backend, speech_places=Places(1)))
     only_one = replace(only_one, app=build_app(only_one.backend))

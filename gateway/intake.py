@@ -18,6 +18,7 @@ from gateway.toolchain import Toolchain
 from policies.text import Manuscript, Turn
 from synth.casting import cast_voices
 from synth.markdown import parse_script
+from synth.music import refuse_unknown_assets
 from synth.script import Script
 
 MAX_IDEMPOTENCY_KEY = 255  # characters, as wide as the column
@@ -44,6 +45,7 @@ def submit(
         raise InvalidRequestError(f"an idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} printable characters")
     script = parse_script(text)
     voices = cast_voices(script, toolchain.voices)
+    refuse_unknown_assets(script.source, script.assets, known=())
     request_digest = digest_of(text)
     if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
         return earlier, False

@@ -1,4 +1,4 @@
-"""The head of a script: title, show, language and who speaks with which voice (pure).
+"""The head of a script: what it is called, who speaks with which voice, and what feeds say about it (pure).
 
 The form is our own and small on purpose: `key: value` lines between two `---` lines, and `voices:` followed by
 indented `NAME: voice-id` lines. It looks like YAML but has no types, anchors or nesting, so that it means one thing.
@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from synth.characters import error_at
+from synth.music import ASSET, Asset, Cue, read_bed
 
-KEYS = ("title", "show", "language", "voices")
+KEYS = ("title", "show", "language", "voices", "author", "description", "explicit", "cover", "bed")
 MAX_TITLE_CHARACTERS = 200  # directories cut titles near 150; a longer one is a pasted text
 MAX_SPEAKERS = 20  # nobody can tell more voices apart, and each one costs a loudness pass
-MAX_LINE_CHARACTERS = 500  # of the head; longer than any title with its key, and keeps matching fast
+MAX_DESCRIPTION_BYTES = 4_000  # what podcast directories keep
+MAX_LINE_CHARACTERS = 4_100  # of the head; longer than any description with its key, and keeps matching fast
 DEFAULT_LANGUAGE = "en"
 
 _KEY_LINE = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]+(.*))?")
@@ -23,6 +25,8 @@ _VOICE_LINE = re.compile(r"[ \t]+([^\s:][^:]*?) *: *(.*)")
 _SPEAKER = re.compile(r"[^\W\d_](?:[\w.'’-]| (?! )){0,38}[\w.]|[^\W\d_]")
 _VOICE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
+_ASSET = re.compile(ASSET)
+_EXPLICIT = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class FrontMatter:
     language: str
     voices: tuple[tuple[str, str], ...]  # (speaker, voice id) as declared
     body_start: int  # offset of the first character after the head
+    author: str = ""
+    description: str = ""
+    explicit: bool | None = None
+    cover: Asset | None = None
+    bed: Cue | None = None  # music under the whole episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +124,6 @@ def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, bo
     title = values.get("title", _Value("", 0))
     if not any(character.isalnum() for character in title.text):
         raise error_at(source, title.start, "the script has no title; add a line 'title: ...' to its head")
-    show = values.get("show", _Value("", 0))
-    for value in (title, show):
-        if len(value.text) > MAX_TITLE_CHARACTERS:
-            raise error_at(source, value.start, f"longer than {MAX_TITLE_CHARACTERS} characters; shorten it")
-        if "<" in value.text or ">" in value.text:
-            raise error_at(source, value.start, "titles are plain text; remove '<' and '>'")
     language = values.get("language", _Value(DEFAULT_LANGUAGE, 0))
     if _LANGUAGE.fullmatch(language.text) is None:
         raise error_at(
@@ -128,12 +131,57 @@ def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, bo
         )
     if not voices:
         raise error_at(source, 0, "the script declares no voices; add 'voices:' with an indented line 'NAME: voice-id'")
+    bed = values.get("bed")
     return FrontMatter(
-        title=title.text,
+        title=_plain(source, title),
         title_start=title.start,
         title_end=title.start + len(title.text),
-        show=show.text,
+        show=_plain(source, values.get("show")),
         language=language.text,
         voices=tuple(voices.items()),
         body_start=body_start,
+        author=_plain(source, values.get("author")),
+        description=_description(source, values.get("description")),
+        explicit=_explicit(source, values.get("explicit")),
+        cover=_cover(source, values.get("cover")),
+        bed=read_bed(source, bed.start, bed.text) if bed else None,
     )
+
+
+def _plain(source: str, value: _Value | None) -> str:
+    """Return a line that is shown as it is."""
+    if value is None:
+        return ""
+    if len(value.text) > MAX_TITLE_CHARACTERS:
+        raise error_at(source, value.start, f"longer than {MAX_TITLE_CHARACTERS} characters; shorten it")
+    return _without_tags(source, value)
+
+
+def _description(source: str, value: _Value | None) -> str:
+    if value is None:
+        return ""
+    if len(value.text.encode("utf-8", "surrogatepass")) > MAX_DESCRIPTION_BYTES:
+        raise error_at(source, value.start, f"longer than {MAX_DESCRIPTION_BYTES} bytes; shorten it")
+    return _without_tags(source, value)
+
+
+def _without_tags(source: str, value: _Value) -> str:
+    if "<" in value.text or ">" in value.text:
+        raise error_at(source, value.start, "titles and descriptions are plain text; remove '<' and '>'")
+    return value.text
+
+
+def _explicit(source: str, value: _Value | None) -> bool | None:
+    if value is None:
+        return None
+    if value.text not in _EXPLICIT:
+        raise error_at(source, value.start, "'explicit' is 'true' or 'false'")
+    return _EXPLICIT[value.text]
+
+
+def _cover(source: str, value: _Value | None) -> Asset | None:
+    if value is None:
+        return None
+    if _ASSET.fullmatch(value.text) is None:
+        raise error_at(source, value.start, "a cover is the name of an asset: lower-case letters, digits and hyphens")
+    return Asset(value.text, value.start, value.start + len(value.text))

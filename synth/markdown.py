@@ -8,35 +8,37 @@ two differ (links, phoneme markup, tags, directives, entities, invisible charact
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
+from synth.building import Builder
 from synth.characters import error_at, refuse_characters
 from synth.emphasis import strip_emphasis
 from synth.errors import ScriptError
-from synth.frontmatter import MAX_TITLE_CHARACTERS, FrontMatter, lines_of, parse_front_matter
-from synth.script import Chapter, Script, Utterance
+from synth.frontmatter import FrontMatter, lines_of, parse_front_matter
+from synth.music import read_bed, read_stinger
+from synth.script import Script, Utterance
 
 # About 14 characters are spoken per second: 200,000 are four hours, the longest file that verification reads back.
 MAX_CHARACTERS = 200_000
 # The longest words of English have 45 letters; longer ones are keys, hashes or an attempt to exhaust the engine.
 MAX_WORD_CHARACTERS = 60
-MAX_PAUSE_SECONDS = 30.0  # a longer silence sounds like a broken player
-MAX_TOTAL_PAUSE_SECONDS = 600.0  # pauses are cheap to write and expensive to store: ten minutes per programme
-MAX_CHAPTERS = 200  # the table of contents of an MP3 holds 255
 
 _HEADING = re.compile(r"#[ \t]+(.+)")
 _PAUSE = re.compile(r"[ \t]*\[pause[ \t]+(\d{1,6}(?:\.\d{1,3})?)[ \t]?(ms|s)\]")
+_MUSIC = re.compile(r"[ \t]*\[(bed|stinger)(?:[ \t]+([^\[\]]*?))?[ \t]*\]")
 _LABEL = re.compile(r"([^\W\d_][^:]{0,39}?)[ \t]*:(?!//|\d)")
 _LOUD_LABEL = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,3}")
 _BLOCK_MARKUP = re.compile(r"[ \t]*(?:[-*+>][ \t]|```|~~~|\||[-*_=]{3,}$)")
 _ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]\w*);")
 _FORBIDDEN = re.compile(r"\[\[|\]\(|[\[\]<>{}`\\|]|" + _ENTITY.pattern)
+_DIRECTIVES = (
+    "directives are '[pause 800ms]', '[bed NAME]' and '[stinger NAME]' on lines of their own; write plain words"
+)
 _REASONS = {
     "[[": "'[[' is phoneme markup, which would be spoken differently from how it reads; write plain words",
     "](": "links and phoneme markup are not spoken as they read; write plain words",
-    "[": "the only directive is '[pause 800ms]' on a line of its own; write plain words",
-    "]": "the only directive is '[pause 800ms]' on a line of its own; write plain words",
+    "[": _DIRECTIVES,
+    "]": _DIRECTIVES,
     "<": "tags and SSML are not read; write plain words",
     ">": "tags and SSML are not read; write plain words",
 }
@@ -48,14 +50,11 @@ class _Body:
 
     source: str
     head: FrontMatter
-    chapters: list[Chapter] = field(default_factory=list)
-    utterances: list[Utterance] = field(default_factory=list)  # of the chapter being read
-    title: tuple[str, int, int] = ("", 0, 0)  # of the chapter being read
+    builder: Builder
     speaker: str | None = None  # who speaks if the next line has no label
     label: int | None = None  # offset of a label whose words have not come yet
     start: int | None = None  # range of the turn being read
     end: int = 0
-    paused: float = 0.0  # total so far
 
 
 def parse_script(text: str | bytes) -> Script:
@@ -71,11 +70,11 @@ def parse_script(text: str | bytes) -> Script:
         raise ScriptError("the script is empty")
     refuse_characters(source)
     head = parse_front_matter(source)
-    body = _Body(source=source, head=head)
+    body = _Body(source=source, head=head, builder=Builder(source, head))
     for start, line in lines_of(source, head.body_start):
         _read_line(body, start, line)
-    _end_chapter(body)
-    return _script(body)
+    _end_turn(body)
+    return body.builder.finish()
 
 
 def _decode(data: bytes) -> str:
@@ -98,7 +97,12 @@ def _read_line(body: _Body, start: int, line: str) -> None:
     elif pause := _PAUSE.fullmatch(line):
         _end_turn(body)
         seconds = float(pause.group(1)) * (0.001 if pause.group(2) == "ms" else 1.0)
-        _add_pause(body, start + line.index("["), seconds)
+        # A pause does not take the turn away: the same speaker may go on in the next line.
+        body.builder.pause(start + line.index("["), seconds)
+        body.speaker = body.builder.speaker
+    elif music := _MUSIC.fullmatch(line):
+        _end_turn(body)
+        _read_music(body, start, music)
     else:
         _read_words(body, start, line)
 
@@ -107,30 +111,22 @@ def _read_heading(body: _Body, start: int, line: str) -> None:
     match = _HEADING.fullmatch(line)
     if match is None or not any(character.isalnum() for character in match.group(1)):
         raise error_at(body.source, start, "a chapter is written '# Title'; other headings are not known")
-    _end_chapter(body)
+    _end_turn(body)
     title_start, title_end = start + match.start(1), start + match.end(1)
-    if title_end - title_start > MAX_TITLE_CHARACTERS:
-        raise error_at(body.source, title_start, f"longer than {MAX_TITLE_CHARACTERS} characters; shorten it")
+    body.builder.begin_chapter(match.group(1), title_start, title_end)
     _refuse_markup(body.source, title_start, title_end)
-    body.title = (match.group(1), title_start, title_end)
     body.speaker = None
 
 
-def _add_pause(body: _Body, offset: int, seconds: float) -> None:
-    if not 0.0 < seconds <= MAX_PAUSE_SECONDS:
-        raise error_at(body.source, offset, f"a pause is longer than 0 and at most {MAX_PAUSE_SECONDS:g} seconds")
-    body.paused += seconds
-    if body.paused > MAX_TOTAL_PAUSE_SECONDS:
-        raise error_at(body.source, offset, f"all pauses together exceed {MAX_TOTAL_PAUSE_SECONDS:g} seconds")
-    if not body.utterances:
-        raise error_at(body.source, offset, "a pause follows words; nothing has been said in this chapter yet")
-    last = body.utterances[-1]
-    total = last.pause_after + seconds
-    if total > MAX_PAUSE_SECONDS:
-        raise error_at(body.source, offset, f"pauses in a row exceed {MAX_PAUSE_SECONDS:g} seconds")
-    body.utterances[-1] = replace(last, pause_after=total)
-    # A pause does not take the turn away: the same speaker may go on in the next line.
-    body.speaker = last.speaker
+def _read_music(body: _Body, start: int, match: re.Match[str]) -> None:
+    """Read `[bed NAME -20dB]`, `[bed off]` or `[stinger NAME]`; like a pause, it does not take the turn away."""
+    offset, name = start + match.start(1) - 1, match.group(2) or ""
+    place = start + (match.start(2) if name else match.start(1))
+    if match.group(1) == "stinger":
+        body.builder.sting(offset, read_stinger(body.source, place, name))
+    else:
+        body.builder.play(offset, None if name == "off" else read_bed(body.source, place, name))
+    body.speaker = body.builder.speaker
 
 
 def _read_words(body: _Body, start: int, line: str) -> None:
@@ -184,9 +180,7 @@ def _end_turn(body: _Body) -> None:
     assert body.speaker is not None  # set by _read_words before it sets the start
     _refuse_markup(body.source, start, body.end)
     words = strip_emphasis(body.source, start, body.end).split()
-    if not any(character.isalnum() for word in words for character in word):
-        raise error_at(body.source, start, "this turn has no words to speak")
-    body.utterances.append(Utterance(speaker=body.speaker, text=" ".join(words), start=start, end=body.end))
+    body.builder.say(Utterance(speaker=body.speaker, text=" ".join(words), start=start, end=body.end))
 
 
 def _refuse_markup(source: str, start: int, end: int) -> None:
@@ -198,41 +192,3 @@ def _refuse_markup(source: str, start: int, end: int) -> None:
             raise error_at(
                 source, start + word.start(), f"a word of more than {MAX_WORD_CHARACTERS} characters; write it out"
             )
-
-
-def _end_chapter(body: _Body) -> None:
-    _end_turn(body)
-    title, title_start, title_end = body.title
-    if body.utterances:
-        if len(body.chapters) == MAX_CHAPTERS:
-            raise error_at(body.source, title_start, f"more than {MAX_CHAPTERS} chapters; merge some")
-        body.chapters.append(Chapter(title, tuple(body.utterances), title_start, title_end))
-    elif title:
-        raise error_at(body.source, title_start, f"chapter '{title}' has no words to speak")
-    body.utterances = []
-
-
-def _script(body: _Body) -> Script:
-    head = body.head
-    if not body.chapters:
-        raise error_at(body.source, head.body_start, "the script has no words to speak; write some after its head")
-    heard = list(_in_order(body.chapters))
-    declared = dict(head.voices)
-    for speaker in declared:
-        if speaker not in heard:
-            raise error_at(body.source, 0, f"speaker '{speaker}' is declared but never speaks; remove the declaration")
-    return Script(
-        title=head.title,
-        language=head.language,
-        show=head.show,
-        voices=tuple((speaker, declared[speaker]) for speaker in heard),
-        chapters=tuple(body.chapters),
-        source=body.source,
-        title_start=head.title_start,
-        title_end=head.title_end,
-    )
-
-
-def _in_order(chapters: list[Chapter]) -> Iterator[str]:
-    """Yield each speaker once, in order of first appearance."""
-    yield from dict.fromkeys(utterance.speaker for chapter in chapters for utterance in chapter.utterances)

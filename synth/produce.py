@@ -38,6 +38,7 @@ from synth.excerpt import bound_fingerprint
 from synth.loudness import measure_true_peak
 from synth.manifest import GENERATOR, SOFT_BINDINGS, SoftBindingAlgorithm
 from synth.master import master
+from synth.music import refuse_unknown_assets
 from synth.readback import CEILING_DBTP, Expected, read_back
 from synth.script import Script
 from synth.speak import speak
@@ -179,6 +180,7 @@ class Producer:
 
         Raises `SynthError` (its subclass says which stage) and then returns nothing at all.
         """
+        refuse_unknown_assets(script.source, script.assets, known=())
         report = progress or _ignore
         times: list[StageTime] = []
         # 1.

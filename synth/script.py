@@ -9,6 +9,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from synth.music import Asset, Bed, Stinger
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -43,6 +45,18 @@ class Script:
     source: str
     title_start: int = 0  # half-open range of the title in the author's text
     title_end: int = 0
+    author: str = ""  # who made the episode, for feeds and tags
+    description: str = ""  # plain text for feeds and players
+    explicit: bool | None = None  # None: the author does not say
+    cover: Asset | None = None  # picture of the episode, from the catalogue of assets
+    beds: tuple[Bed, ...] = ()  # in their order, never two under one utterance
+    stingers: tuple[Stinger, ...] = ()  # in their order
+
+    @property
+    def assets(self) -> tuple[Asset, ...]:
+        """Every asset that the script names, each place once."""
+        named = [bed.asset for bed in self.beds] + [stinger.asset for stinger in self.stingers]
+        return tuple(dict.fromkeys(named + ([self.cover] if self.cover else [])))
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -55,12 +69,19 @@ class Script:
         return sum(len(utterance.text.split()) for utterance in self.utterances)
 
     def plan_digest(self) -> str:
-        """Return "sha256:<hex>" over everything that decides what is heard: voices, words, order and pauses."""
-        plan = {
+        """Return "sha256:<hex>" over everything that decides what is heard: voices, words, order, pauses and music.
+
+        A script without music has a plan of version 1, as all had before there was any.
+        """
+        plan: dict[str, object] = {
             "v": 1,
             "language": self.language,
             "voices": [list(pair) for pair in self.voices],
             "utterances": [[u.speaker, u.text, u.pause_after] for u in self.utterances],
         }
+        if self.beds or self.stingers:
+            plan["v"] = 2
+            plan["beds"] = [[bed.asset.name, bed.gain_db, bed.first, bed.end] for bed in self.beds]
+            plan["stingers"] = [[one.asset.name, one.gain_db, one.before] for one in self.stingers]
         encoded = json.dumps(plan, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
         return "sha256:" + hashlib.sha256(encoded).hexdigest()

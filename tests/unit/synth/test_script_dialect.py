@@ -189,7 +189,7 @@ HEADS = [
     ("long title", PAIR.replace("Morning", "x" * 201), "201|longer than 200"),
     ("title with a tag", PAIR.replace("Morning", "<b>x</b>"), "plain text"),
     ("title twice", PAIR.replace("show: Harbour Radio", "title: Again"), "twice"),
-    ("unknown key", PAIR.replace("show:", "author:"), "unknown key 'author'"),
+    ("unknown key", PAIR.replace("show:", "mood:"), "unknown key 'mood'"),
     ("no colon", PAIR.replace("show: Harbour Radio", "Harbour Radio"), "key: value"),
     ("no voices", "---\ntitle: x\n---\nHello.", "declares no voices"),
     ("voices inline", "---\ntitle: x\nvoices: {A: b}\n---\nHello.", "own indented line"),
@@ -206,7 +206,7 @@ HEADS = [
         "---\nvoices:\n" + "".join(f"  S{n}: v\n" for n in range(21)),
         "20 speakers",
     ),
-    ("endless line", "---\ntitle: " + " " * 600 + "x\n---\n", "exceeds 500"),
+    ("endless line", "---\ntitle: " + " " * 4_200 + "x\n---\n", "exceeds 4100"),
 ]
 
 

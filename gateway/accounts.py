@@ -1,8 +1,8 @@
 """Accounts: people who sign in to the console with a name, a password and a code, or once with a link.
 
-A password is kept as argon2id, a session's token and a link's as SHA-256 (they are random, so one hash is enough); the
-secret of the codes (TOTP, RFC 6238) has to be kept as it is. Whatever is wrong at sign-in, the answer is one sentence
-and costs the same time. After `FREE_FAILURES` wrong tries an account waits, twice as long with every further one.
+A password is kept as argon2id, a session's token and a link's as SHA-256 (they are random, so one hash is enough), the
+secret of the codes sealed (`gateway.sealing`). Whatever is wrong at sign-in, the answer is one sentence and costs the
+same time. After `FREE_FAILURES` wrong tries an account waits, twice as long with every further one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import BigInteger
@@ -26,6 +25,9 @@ from audit.store import UtcDateTime
 from gateway.auth import Caller, Role
 from gateway.db import Database
 from gateway.errors import AuthenticationError, ConflictError, InvalidRequestError, NotFoundError
+from gateway.scrub import scrub
+from gateway.sealing import SEALED, Seal, is_sealed
+from gateway.totp import matching_step
 
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9._@+-]{0,98}[a-z0-9])?", re.ASCII)
 ACCOUNT_PREFIX = "acct_"
@@ -33,10 +35,9 @@ MIN_PASSWORD, MAX_PASSWORD = 12, 256  # characters: NIST SP 800-63B asks for len
 FREE_FAILURES = 5  # wrong tries in a row that cost nothing: people mistype
 LONGEST_WAIT = timedelta(minutes=15)  # between tries: slow for guessing, bearable for its owner
 LINK_LIFE = timedelta(hours=24)  # of a one-time link: long enough to be passed on by hand
-TOTP_SECONDS = 30  # RFC 6238, section 5.2
-TOTP_DRIFT = 1  # steps before and after that count, for clocks that are off
 HASHES_AT_ONCE = 2  # each takes 64 MiB
 OPERATOR = "operator"  # who acts from the command line
+CODES = "codes"  # what the secret is for, as `Seal` knows it
 
 _REFUSED = "name, password or code are not right, or there were too many tries; check them and wait a little"
 
@@ -48,7 +49,7 @@ class Account(SQLModel, table=True):
     name: str = Field(max_length=100, unique=True)  # what they type
     role: str = Field(max_length=16)  # `gateway.auth.Role`
     password_hash: str | None = Field(default=None, max_length=255)
-    totp_secret: str | None = Field(default=None, max_length=64)  # base 32
+    codes_secret: str | None = Field(default=None, max_length=255)  # base 32, sealed
     totp_step: int = Field(default=0, sa_type=BigInteger)  # of the last code that was used: none works twice
     failures: int = 0  # wrong tries in a row
     blocked_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -115,7 +116,7 @@ def disable_account(session: Session, name: str, *, at: datetime, log: Log) -> N
 def reset_account(session: Session, name: str, *, at: datetime, log: Log) -> Account:
     """Forget password, codes and sessions in the caller's transaction, and let a disabled account in again."""
     account = find_account(session, name)
-    account.password_hash = account.totp_secret = account.blocked_until = account.disabled_at = None
+    account.password_hash = account.codes_secret = account.blocked_until = account.disabled_at = None
     account.failures = 0
     session.add(account)
     _end_all(session, account.id)
@@ -133,11 +134,37 @@ def forget_account(session: Session, account_id: str, *, replacement: str, at: d
         raise NotFoundError(f"there is no account with the id '{account_id}'")
     news = account.disabled_at is None
     account.name, account.disabled_at = f"{replacement}-{account.id.lower()}"[:100], account.disabled_at or at
-    account.password_hash = account.totp_secret = account.signed_in_at = None
+    account.password_hash = account.codes_secret = account.signed_in_at = None
     session.add(account)
     _end_all(session, account.id)
     if news:
         log.append(session, Event(EventKind.ACCOUNT_DISABLED, at, account.id, by, {"role": account.role}))
+
+
+def has_sealed_codes(database: Database) -> bool:
+    """True if some account's codes cannot be checked without the key that seals them."""
+    with database.read() as session:
+        held = session.exec(select(Account.codes_secret).where(col(Account.codes_secret).startswith(SEALED)).limit(1))
+        return held.first() is not None
+
+
+def seal_codes(database: Database, seal: Seal) -> int:
+    """Seal the secrets that earlier versions kept as they were, and return how many; doing it twice changes nothing.
+
+    Raises `KeyMaterialError` if there are some and no key.
+    """
+    with database.read() as session:
+        held = session.exec(select(Account.id, Account.codes_secret).where(col(Account.codes_secret).is_not(None)))
+        plain = [account_id for account_id, secret in held if secret and not is_sealed(secret)]
+    if plain:
+        with database.write() as session:
+            for account_id in plain:
+                row = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+                if row.codes_secret and not is_sealed(row.codes_secret):
+                    row.codes_secret = seal.seal(row.codes_secret, purpose=CODES, owner=row.id)
+                    session.add(row)
+        scrub(database, [str(Account.__tablename__)])  # what was there in the clear is not left in free pages
+    return len(plain)
 
 
 def create_link(session: Session, account: Account, *, at: datetime) -> str:
@@ -165,9 +192,10 @@ class Accounts:
     """Checks what people present; safe to use from several threads and processes."""
 
     def __init__(
-        self, *, database: Database, clock: Callable[[], datetime], hasher: PasswordHasher | None = None
+        self, *, database: Database, clock: Callable[[], datetime], seal: Seal, hasher: PasswordHasher | None = None
     ) -> None:
         self._database = database
+        self._seal = seal
         self._clock = clock
         self._hasher = hasher or PasswordHasher()  # argon2id with the parameters of RFC 9106, section 4, second choice
         self._nobody = self._hasher.hash(secrets.token_hex(16))  # compared with when there is no such account
@@ -190,7 +218,11 @@ class Accounts:
         with self._database.write() as session:
             row = session.get_one(Account, account.id, with_for_update=True, populate_existing=True)
             blocked = row.blocked_until is not None and row.blocked_until > now  # 1.
-            step = matching_step(row.totp_secret, code, now) if row.totp_secret else row.totp_step + 1
+            step: int | None = row.totp_step + 1
+            if right and row.codes_secret:
+                # A secret that cannot be opened lets nobody in; whoever does not know the password learns nothing of it.
+                secret = self._seal.open(row.codes_secret, purpose=CODES, owner=row.id)
+                step = matching_step(secret, code, now)
             good = (
                 right  # 2.
                 and row.password_hash == known
@@ -200,7 +232,7 @@ class Accounts:
             )
             if good and not blocked and step is not None:
                 row.failures, row.blocked_until, row.signed_in_at = 0, None, now
-                row.totp_step = step if row.totp_secret else row.totp_step
+                row.totp_step = step if row.codes_secret else row.totp_step
             elif not blocked:
                 row.failures += 1
                 row.blocked_until = _blocked_until(row.failures, now)
@@ -247,9 +279,9 @@ class Accounts:
             raise InvalidRequestError("the code does not belong to this secret; check the clock and send a new code")
         with self._database.write() as session:
             row = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
-            if row.totp_secret is not None:
+            if row.codes_secret is not None:
                 raise ConflictError("this account has codes already; an operator can reset it")
-            row.totp_secret, row.totp_step = secret, step
+            row.codes_secret, row.totp_step = self._seal.seal(secret, purpose=CODES, owner=row.id), step
             session.add(row)
 
     def _matches(self, stored: str, password: str) -> bool:
@@ -260,33 +292,6 @@ class Accounts:
                 return self._hasher.verify(stored, password)
             except (VerificationError, InvalidHashError):
                 return False
-
-
-def new_totp_secret() -> str:
-    """Return 160 random bits in base 32, as RFC 4226 recommends."""
-    return pyotp.random_base32()
-
-
-def totp_address(account_name: str, secret: str, *, issuer: str) -> str:
-    """Return the `otpauth://` address that an authenticator app reads."""
-    return pyotp.TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=account_name, issuer_name=issuer)
-
-
-def matching_step(secret: str, code: str, at: datetime) -> int | None:
-    """Return the step (RFC 6238) whose code this is, the clock's or one beside it, or None."""
-    digits = code.replace(" ", "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
-        return None
-    current = int(at.timestamp()) // TOTP_SECONDS
-    found = None
-    try:
-        generator = pyotp.HOTP(secret)
-        for step in range(current - TOTP_DRIFT, current + TOTP_DRIFT + 1):
-            if secrets.compare_digest(generator.at(step), digits):
-                found = step
-    except ValueError:  # the secret is not base 32
-        return None
-    return found
 
 
 def _blocked_until(failures: int, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@
 | `claim-signer.key`, `claim-chain.pem` | ES256 key of the C2PA leaf; leaf and issuing CA | worker |
 | `claim-issuer.key`, `claim-issuer.pem` | development CA, renews the leaf under the same root | `assay keygen` |
 | `claim-root.pem` | trust anchor that verifiers load | everybody; public |
+| `rows.key` | 32 random bytes as hex: seals secrets in rows, such as those of sign-in codes | gateway, worker |
 | `report.key` | Ed25519 key that signs verification reports, and nothing else; made with the first | gateway |
 | `report.jwk` | its public half | everybody; public |
 
@@ -38,6 +39,7 @@ WATERMARK_KEY_BYTES = 32
 CURRENT_WATERMARK = "watermark.key"
 PROTECTED_TEXTS = "protected-texts.key"
 REPORTS = "report.key"
+ROWS = "rows.key"
 RETIRED_PATTERN = "watermark-*.key"
 MOST_WATERMARK_KEYS = 16  # every one costs the reader a pass over the sound, and a share of what may match by chance
 
@@ -99,6 +101,10 @@ class KeyFiles:
         """The 32 bytes that key the hashes of protected texts; raises `KeyMaterialError` when missing or damaged."""
         return self._secret(PROTECTED_TEXTS)
 
+    def rows_key(self) -> bytes:
+        """The 32 bytes that seal secrets in rows; raises `KeyMaterialError` when missing or damaged."""
+        return self._secret(ROWS)
+
     def _secret(self, name: str) -> bytes:
         try:
             key = bytes.fromhex(self.private(name).decode("ascii").strip())
@@ -112,12 +118,24 @@ class KeyFiles:
 def make_protected_texts_key(files: KeyFiles) -> bytes:
     """Make that key where there is none yet, and return it."""
     if not files.path(PROTECTED_TEXTS).exists():
-        try:
-            files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise KeyMaterialError(f"cannot make {files.folder} ({error.strerror}); set ASSAY_HOME") from error
+        _make_folder(files.folder)
         store_private(files.path(PROTECTED_TEXTS), _new_secret())
     return files.protected_texts_key()
+
+
+def make_rows_key(files: KeyFiles) -> None:
+    """Make that key where there is none yet; call it only where nothing is sealed under another."""
+    if not files.path(ROWS).exists():
+        _make_folder(files.folder)
+        with suppress(KeyMaterialError):  # another process made it meanwhile; what is wrong otherwise, reading it says
+            store_private(files.path(ROWS), _new_secret())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyMaterialError(f"cannot make {folder} ({error.strerror}); set ASSAY_HOME") from error
 
 
 def make_report_key(files: KeyFiles) -> bytes:
@@ -162,6 +180,8 @@ def generate_keys(
     _write_public(files, "log.vkey", (files.log_key().verifier(log_origin).vkey + "\n").encode(), made)
     if not files.path(CURRENT_WATERMARK).exists():
         _write(files, CURRENT_WATERMARK, _new_secret(), made)
+    if not files.path(ROWS).exists():
+        _write(files, ROWS, _new_secret(), made)
     if not files.path("claim-signer.key").exists():
         chain = issue_development_chain(at=at, organisation=organisation)
         _write(files, "claim-issuer.key", _protected(chain.issuing.private_key_pem, passphrase), made)

@@ -77,7 +77,7 @@ class Sessions:
                 if found is not None:
                     found.seen_at = now
                     session.add(found)
-        return SignedIn(caller_of(account), token, account.password_hash is not None, account.totp_secret is not None)
+        return SignedIn(caller_of(account), token, account.password_hash is not None, account.codes_secret is not None)
 
     def end(self, token: str) -> None:
         """End one session; ending it twice changes nothing."""

@@ -16,6 +16,7 @@ from gateway.app.parts import (
     start_worker,
     utc_now,
 )
+from gateway.app.rowsecrets import build_seal
 from gateway.keys import KeyFiles, make_report_key, publish_report_key
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def build_console(backend: Backend) -> Console:
     tools = backend.toolchain
     return Console(
         backend=backend,
-        accounts=Accounts(database=tools.database, clock=tools.clock),
+        accounts=Accounts(database=tools.database, clock=tools.clock, seal=build_seal(tools.settings, tools.database)),
         sessions=Sessions(database=tools.database, clock=tools.clock),
         pages=Pages(),
         queue=Queue(database=tools.database, desk=backend.reviews, clock=tools.clock, monotonic=time.monotonic),

@@ -46,7 +46,7 @@ def list_(as_json: bool) -> None:
                 "id": row.id,
                 "role": row.role,
                 "password": row.password_hash is not None,
-                "codes": row.totp_secret is not None,
+                "codes": row.codes_secret is not None,
                 "created_at": row.created_at,
                 "disabled_at": row.disabled_at,
                 "signed_in_at": row.signed_in_at,

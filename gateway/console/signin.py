@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.accounts import Account, new_totp_secret, totp_address
+from gateway.accounts import Account
 from gateway.console.doors import HOME, TOKEN_FIELD, ConsoleRoute, Posted, Visitor, next_page, read_form, see
 from gateway.console.site import Console, ConsoleDep
 from gateway.errors import AuthenticationError, InvalidRequestError
 from gateway.sessions import LONGEST, check_form, form_token_of
+from gateway.totp import new_totp_secret, totp_address
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 

@@ -282,7 +282,7 @@ def test_person_who_signs_in_is_erased_with_name_password_and_sessions(chain: Ch
     now = chain.clock()
     with chain.database.write() as session:
         account = add_account(session, f"{MARKER}@press.example", Role.REVIEWER, at=now, log=chain.tools.log)
-        account.password_hash, account.totp_secret = f"$argon2id${MARKER}", "SECRET"
+        account.password_hash, account.codes_secret = f"$argon2id${MARKER}", "SECRET"
         create_link(session, account, at=now)
     person = eraser(chain).erase_person(account.id, **ASKED)
     assert (person.episodes, person.left) == ((), ())
@@ -290,7 +290,7 @@ def test_person_who_signs_in_is_erased_with_name_password_and_sessions(chain: Ch
         row = session.get_one(Account, account.id)
         said = [one.event.kind.value for one in chain.tools.log.events_for(session, account.id)]
         assert session.exec(select(SignInLink)).all() == []
-    assert (row.name, row.password_hash, row.totp_secret) == (f"{GONE}-{account.id}", None, None)
+    assert (row.name, row.password_hash, row.codes_secret) == (f"{GONE}-{account.id}", None, None)
     assert row.disabled_at is not None
     assert said == ["account.created", "erasure.requested", "account.disabled", "erasure.done"]
     if chain.database.is_sqlite:

@@ -21,7 +21,7 @@ from gateway.keys import (
 )
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PRIVATE = ("log.key", "watermark.key", "claim-signer.key", "claim-issuer.key")
+PRIVATE = ("log.key", "watermark.key", "rows.key", "claim-signer.key", "claim-issuer.key")
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ class Accounts:
             blocked = row.blocked_until is not None and row.blocked_until > now  # 1.
             step: int | None = row.totp_step + 1
             if right and row.codes_secret:
-                # A secret that cannot be opened lets nobody in; whoever does not know the password learns nothing of it.
+                # A secret that cannot be opened lets nobody in; who does not know the password learns nothing of it.
                 secret = self._seal.open(row.codes_secret, purpose=CODES, owner=row.id)
                 step = matching_step(secret, code, now)
             good = (

@@ -46,8 +46,8 @@ class Seal:
             raise KeyMaterialError(f"a secret of {owner} is not sealed as this version does it; set it anew")
         if name != _name_of(key):
             raise KeyMaterialError(
-                f"a secret of {owner} was sealed under the key {name}, and rows.key is {_name_of(key)}: restore the key "
-                "file from a backup, or set the secret anew (`assay account reset NAME`)"
+                f"a secret of {owner} was sealed under the key {name}, and rows.key is {_name_of(key)}: restore that "
+                "key file from a backup, or set the secret anew (`assay account reset NAME`)"
             )
         try:
             octets = base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))

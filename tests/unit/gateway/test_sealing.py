@@ -49,7 +49,7 @@ def test_the_same_secret_never_looks_the_same_twice() -> None:
 
 
 def test_another_key_is_told_from_a_damaged_row() -> None:
-    with pytest.raises(KeyMaterialError, match=r"restore the key.*account reset"):
+    with pytest.raises(KeyMaterialError, match=r"restore that key.*account reset"):
         Seal(lambda: OTHER_KEY).open(sealed(), purpose=CODES, owner="acct_1")
 
 

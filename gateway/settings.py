@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     renditions: tuple[Rendition, ...] = Field(
         (Rendition.MP3, Rendition.WAV), description="Files made of every episode: `audio/mpeg` and any others."
     )
+    loudness: Literal["podcast", "streaming", "broadcast"] = Field(
+        "podcast", description="How loud episodes are: `podcast` -16, `streaming` -14, `broadcast` -23 LUFS."
+    )
     watermark_tenant: str = Field(
         "", max_length=100, description="Derive the watermark keys for this label; empty means the keys as they are."
     )

@@ -8,7 +8,9 @@ every 32 samples, and the gain runs straight from one such group to the next.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import soxr
@@ -22,6 +24,15 @@ from synth.loudness import BLOCK_SECONDS, OVERSAMPLING, measure_loudness, measur
 __all__ = ["master", "measure_loudness", "measure_true_peak"]
 
 TARGET_LUFS = -16.0
+PRESETS: Mapping[str, float] = MappingProxyType(
+    {
+        "podcast": TARGET_LUFS,  # what podcast directories ask of mono and stereo programmes
+        "streaming": -14.0,  # what music services play at
+        "broadcast": -23.0,  # EBU R 128
+    }
+)
+"""LUFS of a whole programme by the name of its use."""
+
 # Codecs overshoot: 128 kbit/s MP3 of mastered speech rises up to 0.4 dB above its source. -2 keeps the decoded file
 # below -1.5 dBTP.
 CEILING_DBTP = -2.0

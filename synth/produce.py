@@ -8,7 +8,7 @@ For one script, in this order:
 
 Then for each rendition:
 
-4. encode: and again, softer, where the codec pushed the peaks over the ceiling.
+4. encode: and again, where the codec pushed the peaks over the ceiling or the loudness off its target.
 5. tag: everything that players show, because a later tag would break the signature.
 6. sign: C2PA credentials over the final bytes.
 7. read back: from those bytes, as a stranger would.
@@ -21,25 +21,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-import numpy as np
-
 from synth.aigc import AigcLabel
 from synth.audio import ChapterMark, Cue, MarkedSpeech, SignedClip, Speech, check_samples
 from synth.credentials import ClipFacts, ClipMark, ClipVoice, CredentialsSigner, Screening
-from synth.decode import decode
-from synth.encode import encode
 from synth.errors import CredentialsError, MarkUnavailableError, ReadBackError
 from synth.excerpt import bound_fingerprint
-from synth.loudness import measure_true_peak
 from synth.manifest import GENERATOR, SOFT_BINDINGS, SoftBindingAlgorithm
-from synth.master import master
+from synth.master import TARGET_LUFS, master
 from synth.music import refuse_unknown_assets
-from synth.readback import CEILING_DBTP, Expected, read_back
+from synth.readback import Expected, read_back
+from synth.rendition import MARKED_CEILING_DBTP, encode_on_target
 from synth.script import Script
 from synth.speak import speak
 from synth.tags import Tags, tag
@@ -47,10 +43,7 @@ from synth.voice import VoiceCatalogue
 from synth.watermark import Payload, Watermark
 
 RENDITIONS = ("audio/mpeg", "audio/wav")
-MASTER_CEILING_DBTP = -3.0  # the marks raise peaks by up to 5 dB, at few places
-MARKED_CEILING_DBTP = -2.0  # and are limited again with them; the codec raises peaks by up to 0.4 dB
-SAFETY_DB = 0.2  # how far below the ceiling another encoding aims, because codecs are not linear
-MAX_SOFTER_ENCODINGS = 3  # speech needs none or one; a sound that needs more fails the read-back
+MASTER_CEILING_DBTP = -3.0  # the marks raise peaks by up to 5 dB, at few places, and are limited again with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +129,7 @@ class Producer:
         imprint: Imprint | None = None,
         renditions: Sequence[str] = RENDITIONS,
         soft_bindings: Mapping[str, SoftBindingAlgorithm] = SOFT_BINDINGS,
+        target_lufs: float = TARGET_LUFS,
         workers: int = 2,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -156,6 +150,7 @@ class Producer:
         self._imprint = imprint or Imprint()
         self._renditions = tuple(renditions)
         self._soft_bindings = MappingProxyType(dict(soft_bindings))
+        self._target_lufs = target_lufs
         self._workers = workers
         self._clock = clock
 
@@ -194,14 +189,14 @@ class Producer:
             )
         # 2.
         with self._timed(times, Stage.MASTER):
-            mastered = master(speech, ceiling_dbtp=MASTER_CEILING_DBTP)
+            mastered = master(speech, target_lufs=self._target_lufs, ceiling_dbtp=MASTER_CEILING_DBTP)
         report(Stage.MASTER, 1, 1)
         # 3.
         with self._timed(times, Stage.MARK):
             marked = self._mark(mastered, episode_id, report)
         wanted = self._renditions if renditions is None else tuple(renditions)
         with self._timed(times, Stage.ENCODE, wanted[0]):
-            encoded = encode_below_ceiling(marked, wanted[0])
+            encoded = encode_on_target(marked, wanted[0], target_lufs=self._target_lufs)
         facts = self._facts(
             script, marked, encoded, at, screening, spoken_disclosure=disclosure is not None, consents=consents or {}
         )
@@ -211,7 +206,7 @@ class Producer:
             # 4. The first one is encoded above, because the fingerprint in all manifests is of what listeners get.
             if clips:
                 with self._timed(times, Stage.ENCODE, media_type):
-                    encoded = encode_below_ceiling(marked, media_type)
+                    encoded = encode_on_target(marked, media_type, target_lufs=self._target_lufs)
             # 5.
             with self._timed(times, Stage.TAG, media_type):
                 tagged = tag(encoded, media_type, tags)
@@ -223,7 +218,7 @@ class Producer:
                 clip = read_back(
                     signed,
                     store,
-                    expected=Expected(media_type, facts, tags, may_be_short=may_be_short),
+                    expected=Expected(media_type, facts, tags, self._target_lufs, may_be_short=may_be_short),
                     marks=self._marks,
                     credentials=self._signer,
                 )
@@ -241,7 +236,8 @@ class Producer:
             samples = marked
             report(Stage.MARK, done, len(self._marks))
         # Some milliseconds a few decibels softer hurt no mark; turning everything down would miss the loudness.
-        samples = master(Speech(samples, speech.sample_rate), ceiling_dbtp=MARKED_CEILING_DBTP).samples
+        unlimited = Speech(samples, speech.sample_rate)
+        samples = master(unlimited, target_lufs=self._target_lufs, ceiling_dbtp=MARKED_CEILING_DBTP).samples
         return MarkedSpeech(
             samples=samples,
             sample_rate=speech.sample_rate,
@@ -291,24 +287,6 @@ class Producer:
         start = self._clock()
         yield
         times.append(StageTime(stage, media_type, self._clock() - start))
-
-
-def encode_below_ceiling(marked: MarkedSpeech, media_type: str) -> bytes:
-    """Return the encoded rendition with its decoded true peak below the ceiling, turned down where the codec overshot.
-
-    Turning everything down by some tenths of a decibel hurts no mark and stays within the loudness tolerance; the
-    read-back has the last word on both.
-    """
-    encoded = encode(marked, media_type)
-    for _ in range(MAX_SOFTER_ENCODINGS):
-        sound = decode(encoded)
-        excess = measure_true_peak(sound.samples, sound.sample_rate) - CEILING_DBTP
-        if excess <= 0:
-            break
-        gain = np.float32(10.0 ** (-(excess + SAFETY_DB) / 20.0))
-        marked = replace(marked, samples=marked.samples * gain)
-        encoded = encode(marked, media_type)
-    return encoded
 
 
 def _ignore(stage: Stage, done: int, total: int) -> None:

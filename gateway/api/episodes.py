@@ -20,7 +20,7 @@ from gateway.api.backend import Backend, BackendDep
 from gateway.api.media import PRIVATE, PUBLIC_HEADERS, PUBLISHED, StoredFile, is_unchanged, serve_file
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import EXAMPLE_SHA256, ChapterOut, ClipOut, EpisodeId, EpisodeOut
-from gateway.api.transcript import chapters_json, transcript_vtt
+from gateway.api.transcript import chapters_json, transcript_json, transcript_srt, transcript_vtt
 from gateway.api.visibility import may_hear
 from gateway.auth import Caller
 from gateway.errors import NotFoundError
@@ -91,6 +91,8 @@ def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) 
         links={
             "self": self_url,
             "transcript": f"{self_url}/transcript.vtt",
+            "transcript_srt": f"{self_url}/transcript.srt",
+            "transcript_json": f"{self_url}/transcript.json",
             "chapters": f"{self_url}/chapters.json",
             "proof": f"/v1/log/proof/{episode.id}",
         },
@@ -143,6 +145,35 @@ def get_transcript(episode_id: EpisodeId, request: Request, backend: BackendDep)
     """Return who says what when, as WebVTT."""
     episode = _released(backend, episode_id)
     return _describe(request, transcript_vtt(episode.cues).encode(), "text/vtt; charset=utf-8")
+
+
+@router.get(
+    "/v1/episodes/{episode_id}/transcript.srt",
+    response_class=Response,
+    responses={
+        200: {"description": "SubRip.", "content": {"application/x-subrip": {}}},
+        **problem_responses(404, 410, 503),
+    },
+)
+def get_transcript_srt(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
+    """Return who says what when, as SubRip."""
+    episode = _released(backend, episode_id)
+    return _describe(request, transcript_srt(episode.cues).encode(), "application/x-subrip; charset=utf-8")
+
+
+@router.get(
+    "/v1/episodes/{episode_id}/transcript.json",
+    response_class=Response,
+    responses={
+        200: {"description": "JSON transcript 1.0.", "content": {"application/json": {}}},
+        **problem_responses(404, 410, 503),
+    },
+)
+def get_transcript_json(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
+    """Return who says what when, in the form of the podcast namespace."""
+    episode = _released(backend, episode_id)
+    content = json.dumps(transcript_json(episode.cues), ensure_ascii=False).encode()
+    return _describe(request, content, "application/json")
 
 
 @router.get(

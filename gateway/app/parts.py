@@ -220,6 +220,7 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
     from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
+    from synth.master import PRESETS
     from synth.produce import Imprint, Producer
 
     log = build_log(settings)
@@ -239,6 +240,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         ),
         renditions=settings.renditions,
         soft_bindings=soft_bindings(marks),
+        target_lufs=PRESETS[settings.loudness],
         workers=max(SPEAKERS, settings.speech_concurrency),
     )
     screener, shadows = build_screeners(settings)

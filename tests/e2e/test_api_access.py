@@ -43,6 +43,8 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("HEAD", "/v1/episodes/{released}/audio/{released_file}", {}, ANYBODY),
     ("GET", "/v1/episodes/{waiting}/audio/{waiting_file}", {}, SOMEBODY),
     ("GET", "/v1/episodes/{released}/transcript.vtt", {}, ANYBODY),
+    ("GET", "/v1/episodes/{released}/transcript.srt", {}, ANYBODY),
+    ("GET", "/v1/episodes/{released}/transcript.json", {}, ANYBODY),
     ("GET", "/v1/episodes/{released}/chapters.json", {}, ANYBODY),
     ("POST", "/v1/verifications", {"content": b"x", "headers": {"Content-Type": "audio/mpeg"}}, ANYBODY),
     ("GET", "/v1/verifications/{nothing}/signed", {}, ANYBODY),

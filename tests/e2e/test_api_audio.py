@@ -144,6 +144,13 @@ def test_episode_page_transcript_and_chapters_are_public(gate: Gate, released: s
     assert transcript.headers["content-type"] == "text/vtt; charset=utf-8"
     assert transcript.text.startswith("WEBVTT\n\n00:00:00.000 --> ")
     assert "<v ANN>" in transcript.text
+    subtitles = gate.client().get(page["links"]["transcript_srt"])
+    assert subtitles.headers["content-type"] == "application/x-subrip; charset=utf-8"
+    assert subtitles.text.startswith("1\n00:00:00,000 --> ")
+    segments = gate.client().get(page["links"]["transcript_json"])
+    assert segments.headers["content-type"] == "application/json"
+    assert segments.headers["access-control-allow-origin"] == "*"
+    assert segments.json()["segments"][-1]["speaker"] == "ANN"
     chapters = gate.client().get(page["links"]["chapters"])
     assert chapters.headers["content-type"] == "application/json+chapters"
     titles = [chapter["title"] for chapter in chapters.json()["chapters"]]
@@ -153,5 +160,5 @@ def test_episode_page_transcript_and_chapters_are_public(gate: Gate, released: s
 
 
 def test_nothing_describes_an_episode_before_its_release(gate: Gate, waiting: str) -> None:
-    for suffix in ("", "/transcript.vtt", "/chapters.json"):
+    for suffix in ("", "/transcript.vtt", "/transcript.srt", "/transcript.json", "/chapters.json"):
         assert gate.client("auditor").get(f"/v1/episodes/{waiting}{suffix}").status_code == 404

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import feedparser
 import pytest
 
-from gateway.api.transcript import LINE_CHARACTERS, chapters_json, transcript_vtt
+from gateway.api.transcript import LINE_CHARACTERS, chapters_json, transcript_json, transcript_srt, transcript_vtt
 from gateway.feed import (
     MAX_CHANNEL_DESCRIPTION_BYTES,
     PODCAST,
@@ -150,6 +150,32 @@ def test_transcript_cannot_be_broken_by_words() -> None:
 
 def test_silent_cue_makes_no_block() -> None:
     assert transcript_vtt([Spoken(0.0, 2.0, "Anna", "")]) == "WEBVTT\n"
+
+
+def test_subrip_numbers_its_cues_and_names_each_new_speaker_once() -> None:
+    cues = [
+        Spoken(0.0, 1.25, "Anna", "Hello."),
+        Spoken(1.5, 2.0, "Anna", "Again."),
+        Spoken(3661.0, 3662.0, "Ben", "Hi."),
+    ]
+    assert transcript_srt(cues) == (
+        "1\n00:00:00,000 --> 00:00:01,250\nAnna: Hello.\n\n"
+        "2\n00:00:01,500 --> 00:00:02,000\nAgain.\n\n"
+        "3\n01:01:01,000 --> 01:01:02,000\nBen: Hi.\n"
+    )
+
+
+def test_subrip_cannot_be_broken_by_words() -> None:
+    document = transcript_srt([Spoken(0.0, 2.0, "Anna", "ends\n\n2\n00:00:01,000 --> 00:00:02,000\nhere")])
+    assert document.count("-->") == 1
+    assert "\n\n" not in document
+
+
+def test_json_transcript_has_a_segment_per_sentence() -> None:
+    assert transcript_json([Spoken(0.0, 1.2345, "Anna", 'Say "hello".')]) == {
+        "version": "1.0.0",
+        "segments": [{"speaker": "Anna", "startTime": 0.0, "endTime": 1.234, "body": 'Say "hello".'}],
+    }
 
 
 def test_json_chapters_are_of_the_podcast_namespace() -> None:

@@ -57,7 +57,7 @@ def test_mark_is_in_the_final_bytes(clips: dict[str, SignedClip], media_type: st
 
 @EVERY
 def test_loudness_and_peak_are_those_of_the_decoded_file(clips: dict[str, SignedClip], media_type: str) -> None:
-    assert clips[media_type].loudness == pytest.approx(TARGET_LUFS, abs=1.0)
+    assert clips[media_type].loudness == pytest.approx(TARGET_LUFS, abs=0.5)
     assert clips[media_type].true_peak <= CEILING_DBTP
     assert clips[media_type].duration == pytest.approx(clips["audio/wav"].duration, abs=0.05)
 

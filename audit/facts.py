@@ -261,6 +261,8 @@ FORMS: Mapping[EventKind, Form] = {
         }
     ),
     EventKind.CONSENT_REVOKED: Form({"voice": LABEL, "digest": DIGEST}),
+    EventKind.FEED_CREATED: Form({"all_shows": FLAG, "expires_at": or_null(TIME)}),
+    EventKind.FEED_REVOKED: Form(),
     EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL, "public": DIGEST}),
     EventKind.KEY_RETIRED: Form({"purpose": SLUG}),
     EventKind.APIKEY_CREATED: Form({"role": SLUG, "expires_at": or_null(TIME)}),

@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
     CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
+    FEED_CREATED = "feed.created"  # a listener may hear shows that are not for everybody; the subject is the feed
+    FEED_REVOKED = "feed.revoked"  # and no longer may
     # The installation itself; the subject is the key, the API key, or "policy", "settings", "log" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
     KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read

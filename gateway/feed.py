@@ -24,6 +24,7 @@ _PREFIXES = {"atom": ATOM, "itunes": ITUNES, "podcast": PODCAST, "psc": PSC}
 PODCAST_GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")  # fixed by the podcast namespace
 CATEGORY = "Technology"  # one of Apple's categories, in their spelling
 DISCLOSURE = "This episode was made with artificial intelligence. The voices are synthetic."
+TRANSCRIPTS = {"vtt": "text/vtt", "srt": "application/x-subrip", "json": "application/json"}  # the preferred one first
 MIN_LISTED_CHAPTERS = 3  # directories read chapter times out of a description from three on
 MAX_CHANNEL_DESCRIPTION_BYTES = 4000  # PSP-1
 # XML 1.0 cannot carry these, not even escaped.
@@ -50,7 +51,7 @@ class FeedEpisode:
     released_at: datetime
     duration: float  # seconds
     files: tuple[FeedFile, ...]
-    transcript_url: str
+    transcript_url: str  # without the ending that names its form
     chapters_url: str
     chapters: tuple[tuple[float, str], ...] = ()  # (seconds, title)
     speakers: tuple[str, ...] = ()
@@ -67,6 +68,8 @@ class Channel:
     link: str
     feed_url: str
     image_url: str
+    guid_url: str = ""  # what the guid is made of, where the feed's own address is a secret
+    private: bool = False  # for one listener: directories are asked to leave it out
 
 
 def podcast_guid(feed_url: str) -> str:
@@ -93,8 +96,11 @@ def render_feed(channel: Channel, episodes: Sequence[FeedEpisode]) -> bytes:
     _add(head, f"{{{ITUNES}}}explicit", "false")
     _add(head, f"{{{ITUNES}}}image", None, href=channel.image_url)
     _add(head, f"{{{ITUNES}}}type", "episodic")
-    _add(head, f"{{{PODCAST}}}guid", podcast_guid(channel.feed_url))
+    _add(head, f"{{{PODCAST}}}guid", podcast_guid(channel.guid_url or channel.feed_url))
     _add(head, f"{{{PODCAST}}}locked", "yes")
+    if channel.private:
+        _add(head, f"{{{ITUNES}}}block", "Yes")
+        _add(head, f"{{{PODCAST}}}block", "yes")
     _add(head, f"{{{PODCAST}}}medium", "podcast")
     _add(head, f"{{{PODCAST}}}txt", "true", purpose="ai-content")
     for episode in episodes:
@@ -120,7 +126,9 @@ def _add_item(head: ET.Element, episode: FeedEpisode, channel: Channel) -> None:
     _add(item, f"{{{PODCAST}}}txt", "true", purpose="ai-content")
     for speaker in episode.speakers:
         _add(item, f"{{{PODCAST}}}person", f"{speaker} (synthetic voice)", role="host")
-    _add(item, f"{{{PODCAST}}}transcript", None, url=episode.transcript_url, type="text/vtt", language=channel.language)
+    for ending, media_type in TRANSCRIPTS.items():
+        url = f"{episode.transcript_url}.{ending}"
+        _add(item, f"{{{PODCAST}}}transcript", None, url=url, type=media_type, language=channel.language)
     _add(item, f"{{{PODCAST}}}chapters", None, url=episode.chapters_url, type="application/json+chapters")
     for file in episode.files:
         _add_rendition(item, file, default=file is first)

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     tsa_roots: Path | None = Field(None, description="PEM file with the root certificates that its stamps lead to.")
     tsa_required: bool = Field(False, description="Release waits for a time stamp, too.")
     voices: Path | None = Field(None, description="File (TOML) that adds voices to the embedded ones.")
+    private_shows: tuple[str, ...] = Field(
+        (), description="Shows that only listeners with a feed of their own hear; `*` means all."
+    )
     purposes: tuple[Purpose, ...] = Field(
         ("editorial",),
         min_length=1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
 from sqlmodel import Session
@@ -24,14 +24,18 @@ from gateway.api.transcript import chapters_json, transcript_json, transcript_sr
 from gateway.api.visibility import may_hear
 from gateway.auth import Caller
 from gateway.errors import NotFoundError
+from gateway.feed import TRANSCRIPTS
+from gateway.listeners import is_public
 from gateway.releases import EMBEDDING, EXTENSIONS, PublicClip, PublicEpisode, find_published
-from gateway.submissions import Clip, EpisodeWithdrawal
+from gateway.submissions import Clip, EpisodeWithdrawal, Submission
 from gateway.withdrawal import taken_back
 
 router = APIRouter(tags=["episodes"])
 
 MAX_AGE_SECONDS = 300  # of what describes an episode: an episode can be withdrawn, its bytes can not change
 DESCRIPTION_CACHE = f"public, max-age={MAX_AGE_SECONDS}"
+PUBLIC_DESCRIPTION = {**PUBLIC_HEADERS, "Cache-Control": DESCRIPTION_CACHE}
+TranscriptForm = Annotated[Literal["vtt", "srt", "json"], Path(description="Form of the transcript.")]
 FileName = Annotated[
     str,
     Path(
@@ -117,63 +121,25 @@ def get_audio(
 
     A file that cannot hold its manifest says in its `Link` header where it is.
     """
-    name = file_name.removesuffix(".c2pa")
-    sha256, _, extension = name.partition(".")
     with backend.toolchain.database.read() as session:
-        clip = session.get(Clip, sha256)
-        if clip is None or clip.episode_id != episode_id or EXTENSIONS.get(clip.media_type) != extension:
-            raise _no_audio()
-        headers = _audio_headers(session, episode_id, caller)
-    blobs = backend.toolchain.blobs
-    if name != file_name:
-        digest = clip.manifest_sha256
-        with blobs.open(digest) as stored:
-            size = stored.seek(0, os.SEEK_END)
-        return serve_file(request, StoredFile(lambda: blobs.open(digest), size, MANIFEST_TYPE, digest), headers)
-    if clip.media_type not in EMBEDDING:
-        headers["Link"] = f'<{name}.c2pa>; rel="c2pa-manifest"'
-    file = StoredFile(lambda: blobs.open(sha256), clip.size, clip.media_type, sha256)
-    return serve_file(request, file, headers)
+        headers = _audio_headers(session, backend, episode_id, caller)
+    return serve_audio(request, backend, episode_id, file_name, headers)
 
 
 @router.get(
-    "/v1/episodes/{episode_id}/transcript.vtt",
-    response_class=Response,
-    responses={200: {"description": "WebVTT.", "content": {"text/vtt": {}}}, **problem_responses(404, 410, 503)},
-)
-def get_transcript(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
-    """Return who says what when, as WebVTT."""
-    episode = _released(backend, episode_id)
-    return _describe(request, transcript_vtt(episode.cues).encode(), "text/vtt; charset=utf-8")
-
-
-@router.get(
-    "/v1/episodes/{episode_id}/transcript.srt",
+    "/v1/episodes/{episode_id}/transcript.{form}",
     response_class=Response,
     responses={
-        200: {"description": "SubRip.", "content": {"application/x-subrip": {}}},
+        200: {
+            "description": "WebVTT, SubRip or JSON.",
+            "content": {media_type: {} for media_type in TRANSCRIPTS.values()},
+        },
         **problem_responses(404, 410, 503),
     },
 )
-def get_transcript_srt(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
-    """Return who says what when, as SubRip."""
-    episode = _released(backend, episode_id)
-    return _describe(request, transcript_srt(episode.cues).encode(), "application/x-subrip; charset=utf-8")
-
-
-@router.get(
-    "/v1/episodes/{episode_id}/transcript.json",
-    response_class=Response,
-    responses={
-        200: {"description": "JSON transcript 1.0.", "content": {"application/json": {}}},
-        **problem_responses(404, 410, 503),
-    },
-)
-def get_transcript_json(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
-    """Return who says what when, in the form of the podcast namespace."""
-    episode = _released(backend, episode_id)
-    content = json.dumps(transcript_json(episode.cues), ensure_ascii=False).encode()
-    return _describe(request, content, "application/json")
+def get_transcript(episode_id: EpisodeId, form: TranscriptForm, request: Request, backend: BackendDep) -> Response:
+    """Return who says what when, as WebVTT (`vtt`), SubRip (`srt`) or JSON (`json`)."""
+    return serve_transcript(request, _released(backend, episode_id), form, PUBLIC_DESCRIPTION)
 
 
 @router.get(
@@ -186,15 +152,51 @@ def get_transcript_json(episode_id: EpisodeId, request: Request, backend: Backen
 )
 def get_chapters(episode_id: EpisodeId, request: Request, backend: BackendDep) -> Response:
     """Return the chapters in the form of the podcast namespace."""
-    episode = _released(backend, episode_id)
-    content = json.dumps(chapters_json(episode.chapters), ensure_ascii=False).encode()
-    return _describe(request, content, "application/json+chapters")
+    return serve_chapters(request, _released(backend, episode_id), PUBLIC_DESCRIPTION)
 
 
-def _released(backend: Backend, episode_id: str) -> PublicEpisode:
+def serve_audio(
+    request: Request, backend: Backend, episode_id: str, file_name: str, headers: dict[str, str]
+) -> Response:
+    """Answer for a rendition or its manifest, to somebody who may have it; raises `NotFoundError` if there is none."""
+    name = file_name.removesuffix(".c2pa")
+    sha256, _, extension = name.partition(".")
     with backend.toolchain.database.read() as session:
-        episode = find_published(session, episode_id)
-        withdrawal = session.get(EpisodeWithdrawal, episode_id)
+        clip = session.get(Clip, sha256)
+    if clip is None or clip.episode_id != episode_id or EXTENSIONS.get(clip.media_type) != extension:
+        raise no_audio()
+    blobs = backend.toolchain.blobs
+    if name != file_name:
+        digest = clip.manifest_sha256
+        with blobs.open(digest) as stored:
+            size = stored.seek(0, os.SEEK_END)
+        return serve_file(request, StoredFile(lambda: blobs.open(digest), size, MANIFEST_TYPE, digest), headers)
+    if clip.media_type not in EMBEDDING:
+        headers["Link"] = f'<{name}.c2pa>; rel="c2pa-manifest"'
+    file = StoredFile(lambda: blobs.open(sha256), clip.size, clip.media_type, sha256)
+    return serve_file(request, file, headers)
+
+
+def serve_transcript(request: Request, episode: PublicEpisode, form: str, headers: dict[str, str]) -> Response:
+    """Answer with an episode's transcript in one of the forms of `TRANSCRIPTS`."""
+    if form == "json":
+        content = json.dumps(transcript_json(episode.cues), ensure_ascii=False)
+    else:
+        content = transcript_srt(episode.cues) if form == "srt" else transcript_vtt(episode.cues)
+    charset = "" if form == "json" else "; charset=utf-8"
+    return _describe(request, content.encode(), f"{TRANSCRIPTS[form]}{charset}", headers)
+
+
+def serve_chapters(request: Request, episode: PublicEpisode, headers: dict[str, str]) -> Response:
+    """Answer with an episode's chapters."""
+    content = json.dumps(chapters_json(episode.chapters), ensure_ascii=False).encode()
+    return _describe(request, content, "application/json+chapters", headers)
+
+
+def find_hearable(session: Session, episode_id: str) -> PublicEpisode:
+    """Return a released episode that has sound; raises `WithdrawnError` for one taken back, else `NotFoundError`."""
+    episode = find_published(session, episode_id)
+    withdrawal = session.get(EpisodeWithdrawal, episode_id)
     if withdrawal is not None:
         raise taken_back(withdrawal)
     if episode is None or not episode.clips:
@@ -202,22 +204,36 @@ def _released(backend: Backend, episode_id: str) -> PublicEpisode:
     return episode
 
 
-def _audio_headers(session: Session, episode_id: str, caller: Caller | None) -> dict[str, str]:
-    withdrawal = session.get(EpisodeWithdrawal, episode_id)
-    if withdrawal is None and find_published(session, episode_id) is not None:
-        return {**PUBLIC_HEADERS, "Cache-Control": PUBLISHED}
-    if caller is None or not may_hear(session, caller, episode_id):
-        raise _no_audio() if withdrawal is None else taken_back(withdrawal)
-    return {"Cache-Control": PRIVATE}
-
-
-def _no_audio() -> NotFoundError:
+def no_audio() -> NotFoundError:
+    """Return the one answer for audio that is not there, and for audio that the caller may not hear."""
     return NotFoundError("there is no such audio, or it is not released")
 
 
-def _describe(request: Request, content: bytes, media_type: str) -> Response:
+def _released(backend: Backend, episode_id: str) -> PublicEpisode:
+    with backend.toolchain.database.read() as session:
+        if not _is_for_everybody(session, backend, episode_id):
+            raise NotFoundError(f"no released episode is called '{episode_id}'")
+        return find_hearable(session, episode_id)
+
+
+def _is_for_everybody(session: Session, backend: Backend, episode_id: str) -> bool:
+    row = session.get(Submission, episode_id)
+    return row is not None and is_public(row.show, backend.toolchain.settings.private_shows)
+
+
+def _audio_headers(session: Session, backend: Backend, episode_id: str, caller: Caller | None) -> dict[str, str]:
+    withdrawal = session.get(EpisodeWithdrawal, episode_id)
+    everybody = _is_for_everybody(session, backend, episode_id)
+    if everybody and withdrawal is None and find_published(session, episode_id) is not None:
+        return {**PUBLIC_HEADERS, "Cache-Control": PUBLISHED}
+    if caller is None or not may_hear(session, caller, episode_id):
+        raise taken_back(withdrawal) if everybody and withdrawal is not None else no_audio()
+    return {"Cache-Control": PRIVATE}
+
+
+def _describe(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:
     etag = hashlib.sha256(content).hexdigest()
-    headers = {**PUBLIC_HEADERS, "Cache-Control": DESCRIPTION_CACHE, "ETag": f'"{etag}"'}
+    headers = {**headers, "ETag": f'"{etag}"'}
     if is_unchanged(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=media_type)

@@ -16,6 +16,7 @@ from gateway.errors import GatewayError
 
 TRACE_HEADER = "X-Trace-Id"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)  # W3C Trace Context
+_SECRET = re.compile(r"^/listen/[^/]*")  # a listener's token; whoever reads it hears what it opens
 _SECURITY_HEADERS = {
     # Nothing here is a page: whatever a browser is made to take for one may load, run and frame nothing.
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -64,7 +65,8 @@ class Envelope:
         except Exception as error:
             # The id ties the answer to this line. The frames without the message: it may quote a script.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("request %s to %r failed: %s\n%s", trace_id, scope["path"], type(error).__name__, frames)
+            path = _SECRET.sub("/listen/...", scope["path"])
+            logger.error("request %s to %r failed: %s\n%s", trace_id, path, type(error).__name__, frames)
             if started:
                 raise  # too late for a problem document: the connection breaks, which the client can notice
             await _send_internal_error(send_with_headers, self._public_url, scope["path"], trace_id)

@@ -12,6 +12,7 @@ from gateway.api import (
     channel,
     episodes,
     health,
+    listeners,
     logbook,
     moderations,
     pages,
@@ -28,6 +29,7 @@ from gateway.api import (
     withdrawals,
 )
 from gateway.api.backend import Backend
+from gateway.api.listeners import FeedIn
 from gateway.api.middleware import Envelope
 from gateway.api.perspective import AnalyzeIn
 from gateway.api.schemas import ProblemOut
@@ -50,6 +52,7 @@ ROUTERS = (
     perspective.router,
     logbook.router,
     channel.router,
+    listeners.router,
     pages.router,
     health.router,
 )
@@ -61,6 +64,7 @@ BODIES = (
     ModerationIn,
     AnalyzeIn,
     SpeechIn,
+    FeedIn,
 )  # read by hand, so that their size is limited
 
 

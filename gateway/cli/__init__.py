@@ -15,6 +15,7 @@ from gateway.cli.db import db
 from gateway.cli.demo import demo
 from gateway.cli.erase import erase
 from gateway.cli.export import export
+from gateway.cli.feed import feed
 from gateway.cli.fsck import fsck
 from gateway.cli.keygen import keygen
 from gateway.cli.log import log
@@ -68,6 +69,7 @@ for command in (
     models,
     voices,
     consent,
+    feed,
     signer,
     policy,
     log,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import struct
 import xml.etree.ElementTree as ET
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import feedparser
+import podcastparser
 import pytest
 from starlette.testclient import TestClient
 
@@ -42,6 +44,17 @@ def test_players_parse_the_feed_without_complaint(gate: Gate, released: str) -> 
     assert entry.title == "Morning briefing"
     assert entry.published_parsed is not None
     assert int(entry.itunes_duration) > 0
+
+
+def test_another_authors_parser_reads_the_same(gate: Gate, released: str) -> None:
+    content = gate.client().get("/feed.xml").content
+    parsed = podcastparser.parse(f"{PUBLIC_URL}/feed.xml", io.BytesIO(content))
+    (episode,) = [one for one in parsed["episodes"] if one["guid"] == released]
+    assert episode["title"] == "Morning briefing"
+    assert episode["enclosures"][0]["mime_type"] == "audio/mpeg"
+    assert episode["enclosures"][0]["file_size"] > 0
+    assert episode["total_time"] > 0
+    assert [chapter["title"] for chapter in episode["chapters"]][-3:] == ["Part 1", "Part 2", "Part 3"]
 
 
 def test_channel_has_everything_that_psp1_requires(gate: Gate, released: str) -> None:
@@ -88,9 +101,9 @@ def test_enclosure_is_exactly_what_its_address_serves(gate: Gate, released: str)
 def test_transcript_and_chapters_that_the_feed_names_exist(gate: Gate, released: str) -> None:
     _, tree = feed_of(gate)
     item = item_of(tree, released)
-    for name in ("transcript", "chapters"):
-        element = item.find(f"{{{PODCAST}}}{name}")
-        assert element is not None
+    named = [*item.findall(f"{{{PODCAST}}}transcript"), *item.findall(f"{{{PODCAST}}}chapters")]
+    assert len(named) == 4
+    for element in named:
         answer = gate.client().get(element.attrib["url"].removeprefix(PUBLIC_URL))
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(element.attrib["type"])
@@ -217,3 +230,18 @@ def test_rolled_back_database_is_not_ready(tmp_path: Path) -> None:
 
 def test_liveness_needs_nothing(gate: Gate) -> None:
     assert gate.client().get("/livez").json() == {"status": "alive"}
+
+
+def test_transcripts_in_all_forms_say_the_same(gate: Gate, released: str) -> None:
+    page = f"/v1/episodes/{released}/transcript"
+    subrip, document = gate.client().get(f"{page}.srt").text, gate.client().get(f"{page}.json").json()
+    assert subrip.startswith("1\n00:00:00,")
+    numbers = [block.partition("\n")[0] for block in subrip.strip().split("\n\n")]
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert document["version"] == "1.0.0"
+    starts = [segment["startTime"] for segment in document["segments"]]
+    assert starts == sorted(starts)
+    assert {segment["speaker"] for segment in document["segments"]} >= {"ANN", "BEN"}
+    words = " ".join(segment["body"] for segment in document["segments"]).split()
+    assert all(word in subrip for word in words)
+    assert gate.client().get(f"{page}.exe").status_code == 404

@@ -38,7 +38,7 @@ EPISODE = FeedEpisode(
     released_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
     duration=3725.4,
     files=(FeedFile("https://gate.example/a.mp3", "audio/mpeg", 1234, "5f" * 32),),
-    transcript_url="https://gate.example/t.vtt",
+    transcript_url="https://gate.example/t",
     chapters_url="https://gate.example/c.json",
     chapters=((0.0, "About this audio"), (61.5, "Weather"), (3600.0, "Tides")),
     speakers=("Anna",),

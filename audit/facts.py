@@ -217,6 +217,12 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.EPISODE_RELEASED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT, "intent_entry": COUNT}),
     EventKind.EPISODE_WITHDRAWN: Form(_BY_A_PERSON, {"release_entry": COUNT}),
     EventKind.EPISODE_CORRECTED: Form({**_BY_A_PERSON, "replacement": LABEL}, {"release_entry": COUNT}),
+    EventKind.APPEAL_FILED: Form({**_BY_A_PERSON, "against": SLUG, "version": COUNT}),  # version names the decision
+    EventKind.APPEAL_DECIDED: Form(
+        {**_BY_A_PERSON, "outcome": SLUG, "against": SLUG},
+        {"leads_to": SLUG, "categories": list_of(LABEL)},  # the state that follows; what the refusal is for now
+    ),
+    EventKind.WITHDRAWAL_LIFTED: Form({"role": SLUG}),
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
     EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG}),
     EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),

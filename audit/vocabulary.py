@@ -28,6 +28,9 @@ class EventKind(StrEnum):
     EPISODE_RELEASED = "episode.released"  # public
     EPISODE_WITHDRAWN = "episode.withdrawn"  # a person took a released episode back, with a reason
     EPISODE_CORRECTED = "episode.corrected"  # a person named another released episode that takes its place
+    APPEAL_FILED = "appeal.filed"  # the submitter contests a refusal or a withdrawal, with reasons
+    APPEAL_DECIDED = "appeal.decided"  # a person who had no part in it upheld or overturned it, or narrowed its grounds
+    WITHDRAWAL_LIFTED = "withdrawal.lifted"  # an appeal overturned it; the episode is reviewed and released anew
     SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
     STEP_FAILED = "step.failed"  # a step could not be done for a reason that may pass; it is tried again
     RELEASE_FAILED = "release.failed"  # nothing became public; it is tried again, or it was refused for good

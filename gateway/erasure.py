@@ -38,6 +38,7 @@ from audit.event import Event, EventKind, Fact, parse_event
 from audit.log import Log
 from audit.store import ENTRIES
 from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
+from gateway.appealed import Appeal, Ruling
 from gateway.auth import end_key
 from gateway.blobs import BlobStore
 from gateway.cases import ReviewAction, ReviewRule
@@ -78,6 +79,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     EpisodeWithdrawal,
     ReviewCase,
     ReviewAction,
+    Appeal,
     ShadowDecision,
     Timeline,
     ApiKey,
@@ -223,6 +225,7 @@ class Eraser:
             .join(Erasure, col(Erasure.episode_id) == col(Submission.id), isouter=True)
             .where(col(Submission.state).in_([state.value for state in TERMINAL]))
             .where(col(Submission.changed_at) < before, col(Erasure.episode_id).is_(None))
+            .where(col(Submission.id).not_in(select(Appeal.episode_id).where(col(Appeal.open).is_(True))))
             .order_by(col(Submission.changed_at))
             .limit(AT_ONCE)
         )
@@ -349,6 +352,8 @@ def _clear(session: Session, row: Submission, *, public: bool, audio: bool) -> N
     _blank(session, ReviewCase, here, reason=None, open=False, show_key="")
     _blank(session, ReviewAction, here, reason="")
     _delete(session, ReviewRule, here)
+    _blank(session, Appeal, {**here, "open": True}, open=False, outcome=Ruling.VOID.value)
+    _blank(session, Appeal, here, reason="", answer="", statement=sa.null())
     _blank(session, EpisodeApproval, here, reason="")
     # Neither decision nor error would mean that it was begun and has to be tried again.
     _blank(session, ShadowDecision, here, decision=sa.null(), error=GONE)

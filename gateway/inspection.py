@@ -141,8 +141,12 @@ def inspect(
 def _wrong_withdrawals(session: Session) -> Iterator[str]:
     """Yield the episodes whose row and whose event disagree on whether they were taken back."""
     kinds = {EventKind.EPISODE_WITHDRAWN.value: State.WITHDRAWN, EventKind.EPISODE_CORRECTED.value: State.SUPERSEDED}
-    entries = session.exec(select(EntryRow.subject, EntryRow.kind).where(col(EntryRow.kind).in_(kinds)))
-    logged = {subject: kinds[kind].value for subject, kind in entries}
+    told = [*kinds, EventKind.WITHDRAWAL_LIFTED.value]
+    entries = session.exec(
+        select(EntryRow.subject, EntryRow.kind).where(col(EntryRow.kind).in_(told)).order_by(col(EntryRow.idx))
+    )
+    last = dict(entries.all())  # what came of an appeal comes after what it was about
+    logged = {subject: kinds[kind].value for subject, kind in last.items() if kind in kinds}
     taken_back = [State.WITHDRAWN.value, State.SUPERSEDED.value]
     rows = session.exec(select(Submission.id, Submission.state).where(col(Submission.state).in_(taken_back)))
     states = dict(rows.all())

@@ -33,6 +33,7 @@ from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
 from gateway import publish, shadow
+from gateway.appealed import block_was_overturned
 from gateway.cases import open_case
 from gateway.commitments import commit, commit_text, secret_of
 from gateway.consent import required_consents
@@ -195,6 +196,8 @@ class Pipeline:
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
+            # Where a person overturned the block, the sound says what the script said: people decide, two of them.
+            blocked = blocked and not block_was_overturned(session, row.id)
             move(row, State.BLOCKED if blocked else State.HEARD, at=at)
             facts: dict[str, Fact] = {"checked": hearing is not None}
             if hearing is not None and clip is not None:
@@ -412,10 +415,13 @@ class Pipeline:
         """Return what the credentials say about the screening, with its entry in the log as the decision's name."""
         settle(self._tools.database, self._tools.log)  # the entry's number is part of what is signed
         with self._tools.database.read() as session:
-            decided = self._logged(session, row.id, EventKind.SCREENING_DECIDED)
+            overturned = block_was_overturned(session, row.id)
+            kind = EventKind.APPEAL_DECIDED if overturned else EventKind.SCREENING_DECIDED
+            decided = self._logged(session, row.id, kind)
         decision = row.decision or {}
         return Screening(
-            verdict=self._verdict(row).value,
+            # What a person let be spoken in spite of the policy, people must review before it is released.
+            verdict=Verdict.REVIEW.value if overturned else self._verdict(row).value,
             decision_id=f"{self._tools.log.origin}#{decided.index}",
             policy_id=str(decision["policy_id"]),
             policy_version=str(decision["policy_version"]),

@@ -9,6 +9,7 @@ Who may do what is decided here and nowhere else:
 2. A case that was escalated is for senior reviewers; one that was handed over, for the person named and for them.
 3. Who signed first does not sign second.
 4. Only whose lease runs decides, and only what they read (`version`).
+5. Whose refusal was overturned does not decide the same episode again.
 """
 
 from __future__ import annotations
@@ -152,8 +153,8 @@ class ReviewDesk:
             case = self._held(session, episode_id, reviewer, now)
             if to == reviewer or to_role not in REVIEWERS or (case.senior and to_role is not Role.SENIOR_REVIEWER):
                 raise InvalidRequestError("hand it over to another reviewer, of the role that the case needs")
-            if person_of(session, to) in (person_of(session, row.submitter), case.proposed_by):
-                raise InvalidRequestError("they submitted this script or signed first, and cannot decide it")
+            if person_of(session, to) in (person_of(session, row.submitter), case.proposed_by, *(case.barred or ())):
+                raise InvalidRequestError("they submitted this script, signed first or refused it before")
             _let_go(session, case)
             case.meant_for = to
             self._note(session, EventKind.REVIEW_HANDED_OVER, now, row, reviewer, role, {"to": to}, target=to)
@@ -315,6 +316,8 @@ def why_not(session: Session, case: ReviewCase, row: Submission, reviewer: str, 
         return "this case was handed over to another reviewer"
     if case.proposed_by == person:  # 3.
         return "you signed first; another reviewer must sign second"
+    if person in (case.barred or ()):  # 5.
+        return "you refused this before, and an appeal overturned it; another reviewer must decide it"
     return ""
 
 

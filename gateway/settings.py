@@ -18,8 +18,8 @@ DEFAULT_POLICY = Path(__file__).parent.parent / "policies" / "packs" / "default-
 DEFAULT_AUDIOSEAL = Path(__file__).parent.parent / "synth" / "weights" / "audioseal"
 TEST_PREFIX = "ASSAY_TEST_"  # read by the test suite, never by the service
 DEFAULT_REDRESS = (
-    "Write to whoever runs this service within six months: a person who had no part in this decision looks at it "
-    "again. You may also turn to a certified out-of-court dispute settlement body, or to a court."
+    "Appeal on the console or by the API of this service within six months: a person who had no part in this decision "
+    "looks at it again. You may also turn to a certified out-of-court dispute settlement body, or to a court."
 )
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
 
@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     review_due_hours: int = Field(
         24, gt=0, le=8_760, description="Hours until a review is due; a quarter of them for a risk of 75 or more."
     )
+    appeal_days: int = Field(
+        183, ge=0, le=36_500, description="Days in which a refusal may be appealed (DSA: six months); 0: not at all."
+    )
+    appeal_due_hours: int = Field(168, gt=0, le=8_760, description="Hours until an appeal is due to be decided.")
     two_person_rules: tuple[str, ...] = Field(
         ("impersonation",), description="Rules whose findings need two reviewers for an approval, besides every block."
     )

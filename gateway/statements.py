@@ -8,6 +8,8 @@ what the pipeline and the reviewers left behind.
 1. What was blocked was decided by a machine; a refusal by a person after findings, partly; without, not at all.
 2. The record quotes nothing and names nobody: categories, rules and strengths, and never a reviewer's words.
 3. The words for the submitter hold the reviewer's reason and every finding with its place.
+4. An appeal changes what the refusal is for, if it was partly upheld, and is told in words. A refusal that was
+   overturned keeps its statement among those of its day, and the next refusal of the same episode gets another number.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from gateway.appealed import Appeal, Ruling, appeal_against, refusals_before
 from gateway.cases import findings_of
 from gateway.db import Database
 from gateway.errors import ConflictError
@@ -93,6 +96,8 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
     findings = [*by_script, *by_ear]
     person = case is not None and case.verdict in ("reject", "request_changes") and row.state == State.REJECTED
     chosen = list(case.categories or []) if person and case is not None else []
+    appeal = appeal_against(session, row.id, row.version)
+    chosen = list(appeal.categories) if appeal is not None and appeal.categories else chosen
     serious = [one for one in findings if one["verdict"] != Verdict.ALLOW]
     categories = chosen or list(dict.fromkeys(str(one["category"]) for one in serious)) or ["other"]
     decided_at = row.changed_at
@@ -126,7 +131,7 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if findings else "No",
         "automated_decision": f"AUTOMATED_DECISION_{_automatic(row, findings)}",
-        "puid": "sor_" + row.id.removeprefix("ep_"),
+        "puid": _puid(row.id, refusals_before(session, row.id)),
     }
     if "KEYWORD_OTHER" in record["category_specification"]:
         record["category_specification_other"] = "see the ground"
@@ -138,6 +143,7 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
     reason = case.reason or "" if person and case is not None else ""
     reason = withdrawal.reason if withdrawal is not None else reason
     text = _text(row, facts, categories, reason, serious, redress, withdrawn=withdrawal is not None, case=case)
+    text += _appeal_words(appeal)
     return Statement(record["puid"], row.id, decided_at, text, record)
 
 
@@ -155,6 +161,43 @@ def statements_between(database: Database, since: datetime, until: datetime, *, 
         for episode_id in ids:
             yield statement_of(session, session.get_one(Submission, episode_id), redress=redress)
             session.expunge_all()  # a year of scripts must not stay in memory
+        overturned = (
+            select(Appeal)
+            .where(Appeal.outcome == Ruling.OVERTURNED.value)
+            .where(col(Appeal.refused_at) >= since, col(Appeal.refused_at) < until)
+            .order_by(col(Appeal.refused_at), col(Appeal.id))
+        )
+        for appeal in session.exec(overturned):
+            if (found := statement_then(appeal)) is not None:
+                yield found
+
+
+def statement_then(appeal: Appeal) -> Statement | None:
+    """Return the statement of reasons that was appealed, as it was then; None if it was erased."""
+    kept = appeal.statement
+    if kept is None:
+        return None
+    return Statement(kept["puid"], appeal.episode_id, appeal.refused_at, kept["text"], kept["record"])
+
+
+def _puid(episode_id: str, before: int) -> str:
+    number = f"-{before + 1}" if before else ""
+    return "sor_" + episode_id.removeprefix("ep_") + number
+
+
+def _appeal_words(appeal: Appeal | None) -> str:
+    if appeal is None:
+        return ""
+    if appeal.decided_at is None:
+        return (
+            f"5. Appeal. Filed on {appeal.filed_at:%Y-%m-%d}; a person who had no part in the decision looks at it.\n"
+        )
+    words = {
+        Ruling.UPHELD: "The refusal stands",
+        Ruling.PARTLY: "The refusal stands, for the categories that are named above",
+    }.get(Ruling(appeal.outcome or Ruling.VOID), "It was not decided")
+    said = f" The reviewer says: {appeal.answer}" if appeal.answer else ""
+    return f"5. Appeal. Filed on {appeal.filed_at:%Y-%m-%d}, decided on {appeal.decided_at:%Y-%m-%d}. {words}.{said}\n"
 
 
 def _automatic(row: Submission, findings: Sequence[object]) -> str:

@@ -48,20 +48,19 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.FAILED}),
     State.APPROVED: frozenset({State.RELEASED, State.FAILED}),
     State.RELEASED: frozenset({State.WITHDRAWN, State.SUPERSEDED}),
-    State.WITHDRAWN: frozenset(),
-    State.SUPERSEDED: frozenset(),
-    State.BLOCKED: frozenset(),
-    State.REJECTED: frozenset(),
+    # From here an appeal alone leads on (`gateway.appeals`), and always past a person again.
+    State.WITHDRAWN: frozenset({State.AWAITING_REVIEW}),
+    State.SUPERSEDED: frozenset({State.AWAITING_REVIEW}),
+    State.BLOCKED: frozenset({State.SCREENED, State.HEARD}),
+    State.REJECTED: frozenset({State.AWAITING_REVIEW}),
     State.SPOKEN: frozenset({State.FAILED}),
     State.FAILED: frozenset(),
 }
 
-# Where the gate itself has nothing left to do; what is released, a person may still take back.
-TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following) | {
-    State.RELEASED,
-    State.SPOKEN,
-}
 PUBLISHED = frozenset({State.RELEASED, State.WITHDRAWN, State.SUPERSEDED})  # was public once
+# Where the gate itself has nothing left to do; a person may still take back what is released, and an appeal may
+# overturn a refusal.
+TERMINAL = PUBLISHED | {State.BLOCKED, State.REJECTED, State.SPOKEN, State.FAILED}
 RESTING = TERMINAL | {State.AWAITING_REVIEW}  # nothing happens until a person acts, or ever
 
 
@@ -185,6 +184,7 @@ class ReviewCase(SQLModel, table=True):
     meant_for: str | None = Field(default=None, max_length=64)  # whom it was handed over to
     proposed_by: str | None = Field(default=None, max_length=64)  # first signature, where two are needed
     proposed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    barred: list[str] | None = Field(default=None, sa_column=Column(JSON))  # people who refused it before
     verdict: str | None = Field(default=None, max_length=16)  # "approve", "reject" or "request_changes"
     categories: list[str] | None = Field(default=None, sa_column=Column(JSON))  # of the policy, for a refusal
     reason: str | None = Field(default=None, sa_type=Text)

@@ -25,6 +25,7 @@ from gateway.api.places import Places
 from gateway.api.readiness import Probe, database_probe, log_probe, marks_probe
 from gateway.api.throttle import Throttle
 from gateway.app import build_console
+from gateway.appeals import AppealDesk
 from gateway.auth import Authenticator, Role, create_key
 from gateway.console.mount import mount_console
 from gateway.erasure import Eraser
@@ -169,6 +170,14 @@ def build_gate(
         enqueue=enqueued.append,
         authenticator=Authenticator(database=tools.database, clock=tools.clock),
         reviews=desk,
+        appeals=AppealDesk(
+            database=tools.database,
+            log=tools.log,
+            clock=tools.clock,
+            lease=timedelta(minutes=10),
+            settings=tools.settings,
+            enqueue=enqueued.append,
+        ),
         verifier=verifier,
         reports=ReportSigner(private_key_pem=make_report_key(KeyFiles(home / "report-keys")), endpoint=PUBLIC_URL),
         resolver=SoftBindingResolver(

@@ -13,6 +13,7 @@ from gateway.api.examinations import Examinations
 from gateway.api.places import Places
 from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
+from gateway.appeals import AppealDesk
 from gateway.auth import Authenticator
 from gateway.erasure import Eraser
 from gateway.fetching import UrlFetcher
@@ -32,6 +33,7 @@ class Backend:
     enqueue: Callable[[str], None]  # gives a stored submission to the workers
     authenticator: Authenticator
     reviews: ReviewDesk
+    appeals: AppealDesk
     verifier: Verifier
     eraser: Eraser
     pages: Pages  # the public ones

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from gateway.api import (
+    appeals,
     channel,
     episodes,
     health,
@@ -40,6 +41,7 @@ from gateway.api.speech_schemas import SpeechIn
 ROUTERS = (
     submissions.router,
     reviews.router,
+    appeals.router,
     episodes.router,
     withdrawals.router,
     verifications.router,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from gateway.api.access import READERS_OF_ALL
+from gateway.appealed import appeals_of
 from gateway.auth import REVIEWERS, Caller, Role, person_of
 from gateway.errors import NotFoundError
 from gateway.submissions import ReviewCase, Submission
@@ -13,7 +14,7 @@ from gateway.submissions import ReviewCase, Submission
 def visible_submission(session: Session, caller: Caller, episode_id: str) -> Submission:
     """Return the submission, or raise `NotFoundError`: what a caller may not see does not exist for them.
 
-    Submitters see their own, reviewers what came to review, auditors and admins everything.
+    Submitters see their own, reviewers what came to review or was appealed, auditors and admins everything.
     """
     row = session.get(Submission, episode_id)
     if row is None or not _may_see(session, caller, row):
@@ -32,4 +33,6 @@ def _may_see(session: Session, caller: Caller, row: Submission) -> bool:
         return True
     if caller.role is Role.SUBMITTER:
         return caller.key_id in (row.submitter, person_of(session, row.submitter))
-    return caller.role in REVIEWERS and session.get(ReviewCase, row.id) is not None
+    if caller.role not in REVIEWERS:
+        return False
+    return session.get(ReviewCase, row.id) is not None or bool(appeals_of(session, row.id))

@@ -122,6 +122,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
     from gateway.api.examinations import Examinations
     from gateway.api.places import Places
     from gateway.api.throttle import Throttle
+    from gateway.appeals import AppealDesk
     from gateway.auth import Authenticator
     from gateway.erasure import Eraser
     from gateway.fetching import UrlFetcher
@@ -155,6 +156,14 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
             log=log,
             clock=utc_now,
             lease=timedelta(seconds=settings.review_lease_seconds),
+            enqueue=engine.enqueue,
+        ),
+        appeals=AppealDesk(
+            database=database,
+            log=log,
+            clock=utc_now,
+            lease=timedelta(seconds=settings.review_lease_seconds),
+            settings=settings,
             enqueue=engine.enqueue,
         ),
         verifier=verifier,

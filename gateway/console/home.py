@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from sqlmodel import col, select
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.schemas import EpisodeId
 from gateway.api.visibility import visible_submission
+from gateway.appealed import appeals_of
 from gateway.auth import Role
 from gateway.console.casefile import names_of
 from gateway.console.doors import ConsoleRoute, Visitor, see
@@ -57,13 +59,25 @@ def list_submissions(console: ConsoleDep, visitor: Visitor) -> Response:
 
 
 @router.get("/console/submissions/{episode_id}/statement")
-def show_statement(episode_id: EpisodeId, console: ConsoleDep, visitor: Visitor) -> Response:
+def show_statement(episode_id: EpisodeId, request: Request, console: ConsoleDep, visitor: Visitor) -> Response:
     """Show why a submission was refused."""
     tools = console.backend.toolchain
     with tools.database.read() as session:
         row = visible_submission(session, visitor.caller, episode_id)
         found = statement_of(session, row, redress=tools.settings.redress)
-    return console.pages.page("statement.html", visitor=visitor, row=row, statement=found)
+        appeals = appeals_of(session, episode_id)
+        closes_at = console.backend.appeals.closes_at(session, row) if visitor.caller.role is Role.SUBMITTER else None
+    return console.pages.page(
+        "statement.html",
+        visitor=visitor,
+        row=row,
+        statement=found,
+        appeals=appeals,
+        closes_at=closes_at,
+        filed=request.query_params.get("done") == "appealed",
+        mistake="",
+        draft="",
+    )
 
 
 @router.get("/console/help")

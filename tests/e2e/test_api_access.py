@@ -25,6 +25,11 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("GET", "/v1/submissions/{waiting}", {}, SOMEBODY),
     ("DELETE", "/v1/submissions/{nothing}?reason=mistake", {}, {"admin"}),
     ("GET", "/v1/submissions/{waiting}/statement", {}, SOMEBODY),
+    ("GET", "/v1/submissions/{waiting}/appeals", {}, SOMEBODY),
+    ("POST", "/v1/submissions/{nothing}/appeals", DECISION, {"submitter"}),
+    ("GET", "/v1/appeals", {}, {"reviewer", "auditor"}),
+    ("POST", "/v1/appeals/{no_appeal}/claim", {}, {"reviewer"}),
+    ("POST", "/v1/appeals/{no_appeal}/decision", {"json": {"reason": "x", "outcome": "upheld"}}, {"reviewer"}),
     ("GET", "/v1/reviews", {}, {"reviewer", "auditor"}),
     ("POST", "/v1/reviews/{nothing}/claim", {}, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/approve", DECISION, {"reviewer"}),
@@ -113,7 +118,8 @@ def names(gate: Gate, released: str, waiting: str) -> dict[str, str]:
     shown = gate.chain.tools.log_files.shown()
     assert shown is not None
     edge = edge_tiles(shown.size)[0].path.removeprefix("tile/")
-    return {"released": released, "waiting": waiting, "nothing": "ep_" + "0" * 20, "edge": edge, **files}
+    nothing = {"nothing": "ep_" + "0" * 20, "no_appeal": "ap_" + "0" * 20}
+    return {"released": released, "waiting": waiting, "edge": edge, **nothing, **files}
 
 
 @pytest.mark.parametrize("who", [None, "submitter", "reviewer", "auditor", "admin"])
@@ -132,7 +138,7 @@ def test_role_meets_endpoint(
     if who in admitted:
         assert answer.status_code not in {401, 403}
         assert answer.status_code < 500
-        if "{nothing}" not in path:
+        if "{no" not in path:
             assert (answer.status_code == 404) is (path in UNCONFIGURED)
     else:
         assert answer.status_code in STOPPED
@@ -141,7 +147,10 @@ def test_role_meets_endpoint(
 
 
 def test_matrix_names_every_route() -> None:
-    known = {(method, path.partition("?")[0].replace("{nothing}", "{released}")) for method, path, _, _ in MATRIX}
+    known = {
+        (method, path.partition("?")[0].replace("{nothing}", "{released}").replace("{no_appeal}", "{released}"))
+        for method, path, _, _ in MATRIX
+    }
     shapes = {(method, len(path.split("/")), path.split("/")[-1].split("{")[0]) for method, path in known}
     for router in ROUTERS:
         for route in router.routes:

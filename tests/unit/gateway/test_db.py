@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel, select
 
 import gateway.accounts  # declares a table
+import gateway.appealed  # declares a table
 import gateway.cases  # declares a table
 import gateway.leases  # declares a table
 import gateway.listeners  # declares a table

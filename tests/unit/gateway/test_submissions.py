@@ -164,7 +164,11 @@ def test_everything_a_listener_sees_is_screened(chain: Chain) -> None:
 def test_every_state_has_its_transitions_and_the_ends_have_none() -> None:
     assert set(TRANSITIONS) == set(State)
     assert {*PUBLISHED, State.BLOCKED, State.REJECTED, State.FAILED, State.SPOKEN} == TERMINAL
-    assert {state for state in TERMINAL if TRANSITIONS[state]} == {State.RELEASED, State.SPOKEN}
+    appealed = {State.BLOCKED, State.REJECTED, State.WITHDRAWN, State.SUPERSEDED}
+    assert {state for state in TERMINAL if TRANSITIONS[state]} == {State.RELEASED, State.SPOKEN} | appealed
+    assert all(
+        State.APPROVED not in TRANSITIONS[state] and State.RELEASED not in TRANSITIONS[state] for state in appealed
+    )
     assert {State.AWAITING_REVIEW} == RESTING - TERMINAL
     begins = {State.RECEIVED, State.SPOKEN}  # the second for speech on request, which is screened before it has a row
     reachable, frontier = set(begins), set(begins)

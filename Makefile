@@ -117,7 +117,7 @@ fuzz-verify: setup-dev ## 5,000 broken and forged files for the verifier (ARGS="
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz_verify $(ARGS)
 
 bench-verify: setup-dev ## seconds and memory of questions to the public verifier (ARGS=--quick for a minute)
-	@$(BIN)/python -m bench.verify $(ARGS)
+	@OMP_WAIT_POLICY=PASSIVE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.verify $(ARGS)
 
 bench-watermark: setup-bench ## attack our marks and their peers side by side (an hour; ARGS="--quick" for minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.watermark $(ARGS)

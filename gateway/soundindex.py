@@ -6,12 +6,14 @@ no watermark key and proves nothing: what it returns is a list of episodes worth
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Column, Integer, func
+from sqlalchemy import ARRAY, BigInteger, Column, Integer, ScalarSelect, func, literal
 from sqlmodel import Field, Session, SQLModel, col, insert, select
 
 from gateway.errors import ReleaseRefusedError
@@ -20,7 +22,7 @@ from synth.errors import AudioError
 from synth.fingerprint import Fingerprint
 from synth.landmarks import Lead, Question, rank, stored_keys
 
-KEYS_AT_ONCE = 5_000  # of one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535
+KEYS_AT_ONCE = 50_000  # of one statement; they travel as one parameter of half a megabyte
 MOST_POSTINGS = 200  # places of one key, beyond which it is not added: a jingle, or the disclosure of every episode
 
 
@@ -86,7 +88,7 @@ def _look_up(session: Session, keys: list[int]) -> NDArray[np.int64]:
     """Return (key, entry index, word) of every place of the keys, shape (places, 3)."""
     rows: list[tuple[int, int, int]] = []
     for first in range(0, len(keys), KEYS_AT_ONCE):
-        chosen = col(SoundKey.key).in_(keys[first : first + KEYS_AT_ONCE])
+        chosen = col(SoundKey.key).in_(_listed(session, keys[first : first + KEYS_AT_ONCE]))
         statement = select(SoundKey.key, SoundKey.entry_index, SoundKey.word).where(chosen)
         rows += [(key, entry_index, word) for key, entry_index, word in session.exec(statement)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
@@ -96,7 +98,15 @@ def _common(session: Session, keys: list[int]) -> set[int]:
     """Return the keys that have so many places already that one more would only slow every search."""
     found: set[int] = set()
     for first in range(0, len(keys), KEYS_AT_ONCE):
-        chosen = col(SoundKey.key).in_(keys[first : first + KEYS_AT_ONCE])
+        chosen = col(SoundKey.key).in_(_listed(session, keys[first : first + KEYS_AT_ONCE]))
         statement = select(SoundKey.key).where(chosen).group_by(col(SoundKey.key)).having(func.count() >= MOST_POSTINGS)
         found.update(session.exec(statement))
     return found
+
+
+def _listed(session: Session, keys: list[int]) -> ScalarSelect[Any]:
+    """Return the keys as a subquery with one parameter: one for each key costs more than looking it up."""
+    if session.get_bind().dialect.name == "sqlite":
+        values = func.json_each(json.dumps(keys)).table_valued("value")
+        return select(values.c.value).scalar_subquery()
+    return select(func.unnest(literal(keys, ARRAY(Integer)))).scalar_subquery()

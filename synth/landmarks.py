@@ -117,13 +117,16 @@ def _vote(
     ballots = np.unique(np.stack([episode, place, word, shift], axis=1), axis=0)  # sorted by episode, then place
     if not len(ballots):
         return []
-    edges = np.flatnonzero(np.any(np.diff(ballots[:, :2], axis=0), axis=1)) + 1
+    begins = np.concatenate([[True], np.any(np.diff(ballots[:, :2], axis=0), axis=1)])
+    other_word = begins | np.concatenate([[True], np.diff(ballots[:, 2]) != 0])
+    starts = np.flatnonzero(begins)
+    votes = np.add.reduceat(other_word, starts, dtype=np.int64)
+    ends = np.append(starts[1:], len(ballots))
     leads = []
-    for group in np.split(ballots, edges):
-        votes = len(np.unique(group[:, 2]))
-        if votes >= LEAST_VOTES:
-            where = float(np.median(group[:, 3])) * HOP_SECONDS
-            leads.append(Lead(int(group[0, 0]), votes, question.start, where, question.rate))
+    for group in np.flatnonzero(votes >= LEAST_VOTES):
+        agreed = ballots[starts[group] : ends[group]]
+        where = float(np.median(agreed[:, 3])) * HOP_SECONDS
+        leads.append(Lead(int(agreed[0, 0]), int(votes[group]), question.start, where, question.rate))
     return leads
 
 

@@ -6,6 +6,8 @@ library, the database or the web framework at module level.
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from gateway.cli.account import account
@@ -27,6 +29,7 @@ from gateway.cli.screen import screen
 from gateway.cli.serve import serve
 from gateway.cli.signer import signer
 from gateway.cli.terminal import AssayGroup
+from gateway.cli.threads import share_processors
 from gateway.cli.verify import verify
 from gateway.cli.verify_report import verify_report
 from gateway.cli.voices import voices
@@ -50,6 +53,7 @@ def main() -> None:
       6  verify: altered, withdrawn, or a mark that does not belong to this sound
       7  verify: nothing of this installation found (which says nothing about who made it)
     """
+    share_processors(os.environ)
 
 
 for command in (

@@ -63,8 +63,9 @@ $(VENV)/.ready-coqui: $(VENV)/.ready-dev
 demo: setup ## run the whole gate on the example scripts, and check what came out
 	@$(ASSAY) demo
 
-test: setup-dev ## run the default tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# One process for each core, four at most: each loads the models and so takes up to 2 GB. A file's tests stay together.
+test: setup-dev ## run the default tests (ARGS="-k name", "-n 0" for one process)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-browser: setup-dev ## the pages in a real browser (Debian's chromium), with axe-core
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "install a browser first: apt-get install chromium"; exit 1; }

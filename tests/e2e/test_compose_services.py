@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 ASSAY = str(Path(sys.executable).parent / "assay")
 ADDRESS = "http://127.0.0.1:8400"
-READY_SECONDS = 180
+READY_SECONDS = 360
 RELEASE_SECONDS = 240
 SCRIPT = """---
 title: Two sentences

@@ -69,6 +69,49 @@ class Screening:
             raise CredentialsError(f"a script whose verdict is '{self.verdict}' must not be spoken; screen it again")
 
 
+class SourceType(StrEnum):
+    """How an upload came about, as its sender declares it (IPTC digital source types); nobody has verified it."""
+
+    TRAINED = "trainedAlgorithmicMedia"  # made by a trained model
+    COMPOSITE_TRAINED = "compositeWithTrainedAlgorithmicMedia"  # recorded or made, and partly by a trained model
+    COMPOSITE_SYNTHETIC = "compositeSynthetic"  # put together, some of it synthetic
+    ALGORITHMIC = "algorithmicMedia"  # made by a program without training, such as a synthesiser
+    CAPTURE = "digitalCapture"  # recorded
+    COMPOSITE_CAPTURE = "compositeCapture"  # put together of recordings
+    HUMAN_EDITS = "humanEdits"  # recorded, then changed by people with tools that are no AI
+    CREATION = "digitalCreation"  # made by people with digital instruments
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True if a machine is declared to have made some of it."""
+        return self in _SYNTHETIC
+
+
+_SYNTHETIC = frozenset(
+    {SourceType.TRAINED, SourceType.COMPOSITE_TRAINED, SourceType.COMPOSITE_SYNTHETIC, SourceType.ALGORITHMIC}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFacts:
+    """What is known of sound that was made elsewhere: which file it was, and what its sender says about it."""
+
+    sha256: str  # hex, of the file as it was sent
+    media_type: str
+    source_type: SourceType  # declared, not verified
+    words_screened: int  # that were heard in it and judged; 0 says that nothing was
+    kept_marks: tuple[str, ...] = ()  # layers whose mark was in it and stays as it is
+
+
+@dataclass(frozen=True, slots=True)
+class ParentFile:
+    """A file that a clip is derived from; its own credentials, if it has some, are kept with the clip's."""
+
+    data: bytes
+    media_type: str
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
     """Everything that we claim about one clip: ids, digests and labels, never the script and never personal data."""
@@ -80,7 +123,7 @@ class ClipFacts:
     created_at: datetime  # timezone-aware
     duration: float  # seconds
     spoken_disclosure: bool  # the clip itself says aloud that it is synthetic
-    voices: tuple[ClipVoice, ...]  # at least one
+    voices: tuple[ClipVoice, ...]  # at least one, unless it is an upload
     marks: tuple[ClipMark, ...]  # at least one, in the order of embedding
     fingerprint: ClipFingerprint
     screening: Screening
@@ -88,6 +131,7 @@ class ClipFacts:
     log_origin: str  # name of the audit log whose entries carry the episode id
     software_version: str
     detector_url: str = ""  # where anyone can check the clip
+    upload: UploadFacts | None = None  # of sound that was made elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +220,10 @@ class CredentialsReader(Protocol):
 class CredentialsSigner(CredentialsReader, Protocol):
     """Signs clips, and reads them with its own trust anchors; obligations as for reading."""
 
-    def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
-        """Return the signed file and its manifest store, or raise `CredentialsError`.
+    def sign(
+        self, data: bytes, media_type: str, facts: ClipFacts, parent: ParentFile | None = None
+    ) -> tuple[bytes, bytes]:
+        """Return the signed file and its manifest store, or raise `CredentialsError`; an upload needs its `parent`.
 
         The store is embedded in the file, or belongs beside it (`.c2pa`) where the container has no place for it.
         The result has been verified against its own hash. Nothing may touch the bytes afterwards.

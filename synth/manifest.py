@@ -16,7 +16,16 @@ from typing import Any
 
 from synth.credentials import ClaimedFacts, ClipFacts, SoftBinding
 from synth.errors import CredentialsError
-from synth.vocabulary import MODEL_TYPE, SOURCE_TYPE, SPEC_VERSION, TRAINING_USES, check_vocabulary
+from synth.vocabulary import (
+    DISCLOSURE,
+    MODEL_TYPE,
+    PARENT,
+    SOURCE_TYPE,
+    SOURCE_TYPES,
+    SPEC_VERSION,
+    TRAINING_USES,
+    check_vocabulary,
+)
 from synth.watermark import Payload
 
 GENERATOR = "Assay"
@@ -52,7 +61,7 @@ def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str,
 
     Raises `CredentialsError` for facts that make no honest manifest: no voice, no mark, a naive time.
     """
-    if not facts.voices or not facts.marks:
+    if (not facts.voices and facts.upload is None) or not facts.marks:
         raise CredentialsError("a clip without voices or without marks has nothing to claim; produce it again")
     if facts.created_at.tzinfo is None:
         raise CredentialsError("the time of creation has no time zone; pass an aware datetime")
@@ -65,7 +74,7 @@ def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str,
             _actions(facts, namespace),
             *(_soft_binding(mark.algorithm, mark.value, 0.0, facts.duration) for mark in facts.marks),
             _soft_binding(sound.algorithm, sound.excerpt, sound.start, sound.end),
-            _created("c2pa.ai-disclosure", {"modelType": MODEL_TYPE, "modelName": "; ".join(_engines(facts))}),
+            *_disclosure(facts),
             # A wish of the publisher, not something that the gateway observed: gathered, not created.
             {
                 "label": "cawg.training-mining",
@@ -75,6 +84,7 @@ def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str,
             _created(f"{namespace}.moderation", _moderation(facts)),
             _created(f"{namespace}.audit-log", _audit_log(facts)),
             *_consents(facts, namespace),
+            *_upload(facts, namespace),
         ],
     }
     check_vocabulary(manifest, namespace=namespace)
@@ -125,18 +135,28 @@ def _created(label: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _actions(facts: ClipFacts, namespace: str) -> dict[str, Any]:
+    agent = {"name": GENERATOR, "version": facts.software_version}
+    opened = {
+        "action": "c2pa.opened",
+        "when": facts.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "softwareAgent": agent,
+        "parameters": {"ingredientIds": [PARENT]},
+    }
+    if facts.upload is not None:
+        opened["digitalSourceType"] = f"{SOURCE_TYPES}{facts.upload.source_type.value}"
     created = {
         "action": "c2pa.created",
         "when": facts.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "digitalSourceType": SOURCE_TYPE,
-        "softwareAgent": {"name": GENERATOR, "version": facts.software_version},
+        "softwareAgent": agent,
         "parameters": {f"{namespace}.voices": [{"id": voice.id, "version": voice.version} for voice in facts.voices]},
     }
     marked = [
         {"action": "c2pa.watermarked.bound", "softwareAgent": {"name": mark.layer, "version": mark.version}}
         for mark in facts.marks
     ]
-    return _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": [created, *marked]})
+    birth = created if facts.upload is None else opened
+    return _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": [birth, *marked]})
 
 
 def _soft_binding(algorithm: str, value: bytes, start: float, end: float) -> dict[str, Any]:
@@ -202,6 +222,33 @@ def _consents(facts: ClipFacts, namespace: str) -> list[dict[str, Any]]:
         if voice.consent_digest is not None
     ]
     return [_created(f"{namespace}.voice-consent", {"voices": given})] if given else []
+
+
+def _disclosure(facts: ClipFacts) -> list[dict[str, Any]]:
+    """The assertion that a model made the sound; nothing where the sender of an upload declares that none did."""
+    if facts.upload is None:
+        names = "; ".join(_engines(facts))
+    elif facts.upload.source_type.is_synthetic:
+        names = "unknown: made elsewhere, declared by whoever sent it"
+    else:
+        return []
+    return [_created(DISCLOSURE, {"modelType": MODEL_TYPE, "modelName": names})]
+
+
+def _upload(facts: ClipFacts, namespace: str) -> list[dict[str, Any]]:
+    """The assertion about sound that was made elsewhere, if it was."""
+    upload = facts.upload
+    if upload is None:
+        return []
+    data = {
+        "sha256": upload.sha256,
+        "mediaType": upload.media_type,
+        "declaredSourceType": upload.source_type.value,
+        "verified": False,
+        "wordsScreened": upload.words_screened,
+        "keptMarks": [*upload.kept_marks],
+    }
+    return [_created(f"{namespace}.upload", data)]
 
 
 def _engines(facts: ClipFacts) -> tuple[str, ...]:

@@ -28,7 +28,15 @@ from types import MappingProxyType
 
 from synth.aigc import AigcLabel
 from synth.audio import ChapterMark, Cue, MarkedSpeech, SignedClip, Speech, check_samples
-from synth.credentials import ClipFacts, ClipMark, ClipVoice, CredentialsSigner, Screening
+from synth.credentials import (
+    ClipFacts,
+    ClipMark,
+    ClipVoice,
+    CredentialsSigner,
+    ParentFile,
+    Screening,
+    UploadFacts,
+)
 from synth.errors import CredentialsError, MarkUnavailableError, ReadBackError
 from synth.excerpt import bound_fingerprint
 from synth.manifest import GENERATOR, SOFT_BINDINGS, SoftBindingAlgorithm
@@ -57,6 +65,7 @@ class Imprint:
 
     def tags(self, facts: ClipFacts, chapters: tuple[ChapterMark, ...]) -> Tags:
         """Return the tags of one clip."""
+        disclosure = self.ai_disclosure if facts.upload is None else declared(facts.upload)
         producer, clip = self.aigc_producer, facts.episode_id
         return Tags(
             title=facts.title,
@@ -64,15 +73,35 @@ class Imprint:
             artist=self.publisher,
             language=facts.language,
             date=facts.created_at.date().isoformat(),
-            comment=self.ai_disclosure,
+            comment=disclosure,
             encoder=f"{GENERATOR} {facts.software_version}",
             episode_id=facts.episode_id,
-            ai_disclosure=self.ai_disclosure,
+            ai_disclosure=disclosure,
             detector_url=self.detector_url,
             aigc=AigcLabel(producer, clip, producer, clip) if producer else None,
             chapters=chapters,
             duration=facts.duration,
         )
+
+
+def declared(upload: UploadFacts) -> str:
+    """Return what players show about sound that was made elsewhere: its sender's word, told as that."""
+    if upload.source_type.is_synthetic:
+        return "Made with AI, wholly or in part, as its sender declares."
+    return "Made without AI, as its sender declares; nobody has verified that."
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """What a clip is, apart from its sound."""
+
+    title: str
+    show: str
+    language: str
+    plan_digest: str  # "sha256:<hex>" of what was to be spoken, or of the file that an upload came in
+    voices: tuple[ClipVoice, ...] = ()
+    spoken_disclosure: bool = False
+    upload: UploadFacts | None = None
 
 
 class Stage(StrEnum):
@@ -105,6 +134,17 @@ class Production:
     chapters: tuple[ChapterMark, ...]
     duration: float  # seconds, of the sound before encoding
     times: tuple[StageTime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One run of production."""
+
+    episode_id: str
+    at: datetime
+    screening: Screening
+    may_be_short: bool = False
+    parent: ParentFile | None = None
 
 
 Progress = Callable[[Stage, int, int], None]
@@ -187,19 +227,71 @@ class Producer:
                 workers=self._workers,
                 progress=lambda done, total: report(Stage.SPEAK, done, total),
             )
+        voices = dict.fromkeys(voice_id for _, voice_id in script.voices)
+        given = consents or {}
+        programme = Programme(
+            title=script.title,
+            show=script.show,
+            language=script.language,
+            plan_digest=script.plan_digest(),
+            voices=tuple(ClipVoice(name, self._catalogue.get(name).version, given.get(name)) for name in voices),
+            spoken_disclosure=disclosure is not None,
+        )
+        return self._finish(
+            speech,
+            programme,
+            Work(episode_id, at, screening, may_be_short=may_be_short),
+            times=times,
+            report=report,
+            renditions=renditions,
+        )
+
+    def adopt(
+        self,
+        speech: Speech,
+        programme: Programme,
+        *,
+        episode_id: str,
+        at: datetime,
+        screening: Screening,
+        parent: ParentFile,
+        progress: Progress | None = None,
+    ) -> Production:
+        """Return sound that was made elsewhere as marked, signed and read-back clips, like `produce` from step 2 on.
+
+        `parent` is the file that it came in, whose credentials are kept. Marks that `programme.upload` says are in it
+        already are not set again: two marks of one layer would destroy each other.
+        """
+        work = Work(episode_id, at, screening, parent=parent)
+        return self._finish(speech, programme, work, times=[], report=progress or _ignore, renditions=None)
+
+    def _finish(
+        self,
+        speech: Speech,
+        programme: Programme,
+        work: Work,
+        *,
+        times: list[StageTime],
+        report: Progress,
+        renditions: Sequence[str] | None,
+    ) -> Production:
+        kept = programme.upload.kept_marks if programme.upload is not None else ()
+        marks = tuple(mark for mark in self._marks if mark.name not in kept)
+        if not marks:
+            raise MarkUnavailableError(
+                f"the sound carries the mark '{kept[0]}' already, and no other is configured; set ASSAY_MARKS to both"
+            )
         # 2.
         with self._timed(times, Stage.MASTER):
             mastered = master(speech, target_lufs=self._target_lufs, ceiling_dbtp=MASTER_CEILING_DBTP)
         report(Stage.MASTER, 1, 1)
         # 3.
         with self._timed(times, Stage.MARK):
-            marked = self._mark(mastered, episode_id, report)
+            marked = self._mark(mastered, work.episode_id, marks, report)
         wanted = self._renditions if renditions is None else tuple(renditions)
         with self._timed(times, Stage.ENCODE, wanted[0]):
             encoded = encode_on_target(marked, wanted[0], target_lufs=self._target_lufs)
-        facts = self._facts(
-            script, marked, encoded, at, screening, spoken_disclosure=disclosure is not None, consents=consents or {}
-        )
+        facts = self._facts(programme, work, marked, marks, encoded)
         tags = self._imprint.tags(facts, marked.chapters)
         clips: list[SignedClip] = []
         for media_type in wanted:
@@ -212,29 +304,29 @@ class Producer:
                 tagged = tag(encoded, media_type, tags)
             # 6.
             with self._timed(times, Stage.SIGN, media_type):
-                signed, store = self._signer.sign(tagged, media_type, facts)
+                signed, store = self._signer.sign(tagged, media_type, facts, work.parent)
             # 7.
             with self._timed(times, Stage.READ_BACK, media_type):
                 clip = read_back(
                     signed,
                     store,
-                    expected=Expected(media_type, facts, tags, self._target_lufs, may_be_short=may_be_short),
-                    marks=self._marks,
+                    expected=Expected(media_type, facts, tags, self._target_lufs, may_be_short=work.may_be_short),
+                    marks=marks,
                     credentials=self._signer,
                 )
             clips.append(clip)
             report(Stage.READ_BACK, len(clips), len(wanted))
         return Production(tuple(clips), marked.cues, marked.chapters, marked.duration, tuple(times))
 
-    def _mark(self, speech: Speech, episode_id: str, report: Progress) -> MarkedSpeech:
+    def _mark(self, speech: Speech, episode_id: str, marks: Sequence[Watermark], report: Progress) -> MarkedSpeech:
         samples = speech.samples
-        for done, mark in enumerate(self._marks, start=1):
+        for done, mark in enumerate(marks, start=1):
             marked = mark.embed(samples, speech.sample_rate, Payload(episode_id))
             check_samples(marked, speech.sample_rate)
             if len(marked) != len(samples):
                 raise ReadBackError(f"the mark '{mark.name}' changed the number of samples; its engine is broken")
             samples = marked
-            report(Stage.MARK, done, len(self._marks))
+            report(Stage.MARK, done, len(marks))
         # Some milliseconds a few decibels softer hurt no mark; turning everything down would miss the loudness.
         unlimited = Speech(samples, speech.sample_rate)
         samples = master(unlimited, target_lufs=self._target_lufs, ceiling_dbtp=MARKED_CEILING_DBTP).samples
@@ -244,42 +336,34 @@ class Producer:
             cues=speech.cues,
             chapters=speech.chapters,
             episode_id=episode_id,
-            marks=tuple((mark.name, mark.version) for mark in self._marks),
+            marks=tuple((mark.name, mark.version) for mark in marks),
         )
 
     def _facts(
-        self,
-        script: Script,
-        marked: MarkedSpeech,
-        encoded: bytes,
-        at: datetime,
-        screening: Screening,
-        *,
-        spoken_disclosure: bool,
-        consents: Mapping[str, str],
+        self, programme: Programme, work: Work, marked: MarkedSpeech, marks: Sequence[Watermark], encoded: bytes
     ) -> ClipFacts:
         payload = Payload(marked.episode_id)
-        bindings = [self._soft_bindings[mark.name] for mark in self._marks]
-        voices = dict.fromkeys(voice_id for _, voice_id in script.voices)
+        bindings = [self._soft_bindings[mark.name] for mark in marks]
         return ClipFacts(
             episode_id=marked.episode_id,
-            title=script.title,
-            show=script.show,
-            language=script.language,
-            created_at=at,
+            title=programme.title,
+            show=programme.show,
+            language=programme.language,
+            created_at=work.at,
             duration=marked.duration,
-            spoken_disclosure=spoken_disclosure,
-            voices=tuple(ClipVoice(name, self._catalogue.get(name).version, consents.get(name)) for name in voices),
+            spoken_disclosure=programme.spoken_disclosure,
+            voices=programme.voices,
             marks=tuple(
                 ClipMark(mark.name, mark.version, binding.name, binding.value(payload))
-                for mark, binding in zip(self._marks, bindings, strict=True)
+                for mark, binding in zip(marks, bindings, strict=True)
             ),
             fingerprint=bound_fingerprint(encoded),
-            screening=screening,
-            plan_digest=script.plan_digest(),
+            screening=work.screening,
+            plan_digest=programme.plan_digest,
             log_origin=self._log_origin,
             software_version=self._software_version,
             detector_url=self._imprint.detector_url,
+            upload=programme.upload,
         )
 
     @contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,7 +23,9 @@ from pydantic.alias_generators import to_camel
 from synth.errors import CredentialsError
 
 SPEC_VERSION = "2.4.0"  # of C2PA; semantic versioning with all three parts
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # IPTC: made by a trained model
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC's vocabulary, whose terms come behind it
+SOURCE_TYPE = f"{SOURCE_TYPES}trainedAlgorithmicMedia"  # made by a trained model
+PARENT = "parent"  # how the opened action names the file that was sent
 MODEL_TYPE = "c2pa.types.model"  # a model that no more specific C2PA asset type describes
 TRAINING_USES = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.ai_inference", "cawg.data_mining")
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -75,6 +78,22 @@ class CreatedAction(_Closed):
     parameters: dict[Dotted, Annotated[list[SpeakingVoice], Field(min_length=1)]]
 
 
+class IngredientParameters(_Closed):
+    """Which ingredient an action is about."""
+
+    ingredient_ids: Annotated[list[Literal["parent"]], Field(min_length=1, max_length=1)]
+
+
+class OpenedAction(_Closed):
+    """The arrival of sound that was made elsewhere, with what its sender declares."""
+
+    action: Literal["c2pa.opened"]
+    when: Time
+    digital_source_type: Annotated[str, Field(pattern=rf"^{re.escape(SOURCE_TYPES)}[A-Za-z]+$")]
+    software_agent: Agent
+    parameters: IngredientParameters
+
+
 class MarkedAction(_Closed):
     """A watermark was set that a soft binding of this manifest names."""
 
@@ -87,13 +106,15 @@ class Actions(_Closed):
 
     all_actions_included: Literal[True]
     actions: Annotated[
-        list[Annotated[CreatedAction | MarkedAction, Field(discriminator="action")]], Field(min_length=2)
+        list[Annotated[CreatedAction | OpenedAction | MarkedAction, Field(discriminator="action")]],
+        Field(min_length=2),
     ]
 
     @model_validator(mode="after")
     def _birth_comes_first_and_once(self) -> Actions:
-        if [isinstance(action, CreatedAction) for action in self.actions] != [True] + [False] * (len(self.actions) - 1):
-            raise ValueError("'c2pa.created' comes first and once")
+        births = [isinstance(action, CreatedAction | OpenedAction) for action in self.actions]
+        if births != [True] + [False] * (len(self.actions) - 1):
+            raise ValueError("'c2pa.created' or 'c2pa.opened' comes first and once")
         return self
 
 
@@ -196,6 +217,17 @@ class VoiceConsent(_Closed):
     voices: Annotated[list[Consent], Field(min_length=1)]
 
 
+class Upload(_Closed):
+    """`<ours>.upload`: present only when the sound was made elsewhere; what its sender declares is not verified."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    media_type: Text
+    declared_source_type: Text
+    verified: Literal[False]
+    words_screened: Annotated[int, Field(ge=0)]
+    kept_marks: list[Text]
+
+
 class GeneratorInfo(_Closed):
     """The software that wrote the claim."""
 
@@ -232,7 +264,13 @@ STANDARD: Mapping[str, type[BaseModel]] = MappingProxyType(
 """Assertions of the standards, by label."""
 
 OURS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"episode": Episode, "moderation": Moderation, "audit-log": AuditLog, "voice-consent": VoiceConsent}
+    {
+        "episode": Episode,
+        "moderation": Moderation,
+        "audit-log": AuditLog,
+        "voice-consent": VoiceConsent,
+        "upload": Upload,
+    }
 )
 """Our own assertions, by the last part of their label; the namespace comes before it."""
 
@@ -240,7 +278,9 @@ GATHERED = frozenset({"cawg.training-mining"})
 """A wish of the publisher, not something that the gateway observed; everything else is "created", so the signer's."""
 
 REPEATED = frozenset({"c2pa.soft-binding"})
-OPTIONAL = frozenset({"voice-consent"})
+OPTIONAL = frozenset({"voice-consent", "upload"})
+DISCLOSURE = "c2pa.ai-disclosure"
+"""Missing only in an upload whose sender declares that no machine made it."""
 
 
 def check_vocabulary(manifest: Mapping[str, Any], *, namespace: str) -> None:
@@ -274,7 +314,10 @@ def check_vocabulary(manifest: Mapping[str, Any], *, namespace: str) -> None:
         seen.append(label)
         parsed[label] = _fits(schemas[label], assertion.data, f"assertion '{label}'")
     # 4.
-    if missing := sorted(label for label in schemas if label not in seen and label.split(".")[-1] not in OPTIONAL):
+    upload = f"{namespace}.upload" in seen
+    excused = {DISCLOSURE} if upload else set()
+    wanted = [label for label in schemas if label.split(".")[-1] not in OPTIONAL and label not in excused]
+    if missing := sorted(label for label in wanted if label not in seen):
         raise CredentialsError(f"the manifest lacks {', '.join(missing)}; a clip is never signed without them")
     # 5.
     actions = parsed["c2pa.actions.v2"]
@@ -282,7 +325,10 @@ def check_vocabulary(manifest: Mapping[str, Any], *, namespace: str) -> None:
     if seen.count("c2pa.soft-binding") < len(actions.actions) - 1:
         raise CredentialsError("a watermark action has no soft binding; bind every mark")
     birth = actions.actions[0]
-    assert isinstance(birth, CreatedAction)
+    if isinstance(birth, OpenedAction) is not upload:
+        raise CredentialsError("sound that was made elsewhere is opened and says what it was; sound of ours is created")
+    if not isinstance(birth, CreatedAction):
+        return
     if strangers := [name for name in birth.parameters if not name.startswith(f"{namespace}.")]:
         raise CredentialsError(f"action parameter '{strangers[0]}' is not under '{namespace}.'")
 

@@ -13,10 +13,11 @@ from cryptography import x509
 
 from synth.adapters.contentcredentials import PROBE_FACTS, ContentCredentialsReader, probe_clip
 from synth.containers import OGG, sniff
-from synth.credentials import ClipFacts, CredentialsReport, CredentialsState
+from synth.credentials import ClipFacts, CredentialsReport, CredentialsState, ParentFile
 from synth.errors import CredentialsError, SignerUnavailableError
 from synth.manifest import build_manifest
 from synth.signing.key import ClaimKey, SignatureAlgorithm
+from synth.vocabulary import PARENT
 
 _ALGORITHMS = {
     SignatureAlgorithm.ES256: C2paSigningAlg.ES256,
@@ -53,7 +54,9 @@ class ContentCredentialsSigner:
         """Judge the credentials in `data` as `ContentCredentialsReader.read` does."""
         return self.reader.read(data, media_type, manifest_store=manifest_store)
 
-    def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
+    def sign(
+        self, data: bytes, media_type: str, facts: ClipFacts, parent: ParentFile | None = None
+    ) -> tuple[bytes, bytes]:
         """Return the signed file and its manifest store; raise `CredentialsError` when it does not hold.
 
         The store is embedded where the container has a place for it. An Ogg file has none: it comes back unchanged,
@@ -62,9 +65,11 @@ class ContentCredentialsSigner:
         container = sniff(data)
         if container is None or container.media_type != media_type or not (container.embeds or container is OGG):
             raise CredentialsError(f"cannot sign: the file is not {media_type}, or no manifest can belong to it")
+        if (parent is None) is not (facts.upload is None):
+            raise CredentialsError("sound that was made elsewhere is signed together with the file that it came in")
         definition = build_manifest(facts, namespace=self.reader.namespace)
         target = io.BytesIO()
-        store = self._sign(definition, media_type, data, target, embed=container.embeds)
+        store = self._sign(definition, media_type, data, target, embed=container.embeds, parent=parent)
         signed = target.getvalue()
         if not container.embeds and signed != data:
             raise CredentialsError("the file changed although its manifest lies beside it; do not use this library")
@@ -81,7 +86,14 @@ class ContentCredentialsSigner:
         return signed, store
 
     def _sign(
-        self, definition: dict[str, object], media_type: str, data: bytes, target: io.BytesIO, *, embed: bool
+        self,
+        definition: dict[str, object],
+        media_type: str,
+        data: bytes,
+        target: io.BytesIO,
+        *,
+        embed: bool,
+        parent: ParentFile | None,
     ) -> bytes:
         """Let the library build and embed the manifest; returns the store.
 
@@ -105,6 +117,10 @@ class ContentCredentialsSigner:
                 builder = Builder(definition, self.reader.context)
                 if not embed:
                     builder.set_no_embed()
+                if parent is not None:
+                    # The library reads the parent's own manifest, and keeps it with what it found wrong about it.
+                    described = {"title": parent.title, "relationship": "parentOf", "instance_id": PARENT}
+                    builder.add_ingredient(described, parent.media_type, io.BytesIO(parent.data))
                 return bytes(builder.sign(signer, media_type, io.BytesIO(data), target))
         except C2paError as error:
             if failures:

@@ -16,9 +16,10 @@ from synth.errors import SigningRefusedError
 from synth.manifest import GENERATOR, NAMESPACE
 from synth.signing.cbor import CborError, Value, as_list, as_map, read
 from synth.signing.key import SignatureAlgorithm
-from synth.vocabulary import GATHERED, OPTIONAL, OURS, SPEC_VERSION, STANDARD
+from synth.vocabulary import DISCLOSURE, GATHERED, OPTIONAL, OURS, SPEC_VERSION, STANDARD
 
 MAX_CLAIM_BYTES = 65_536  # a claim with its certificates has about 3 KB
+INGREDIENT = "c2pa.ingredient.v3"  # the file that an upload came in
 HARD_BINDINGS = frozenset({"c2pa.hash.data", "c2pa.hash.bmff.v3"})
 _COSE_ALGORITHMS = {
     SignatureAlgorithm.ES256: -7,
@@ -100,9 +101,15 @@ def _require_assertions(claim: Mapping[int | str, Value], namespace: str) -> Non
     optional = {f"{namespace}.{name}" for name in OPTIONAL}
     created = _labels(claim.get("created_assertions"))
     gathered = _labels(claim.get("gathered_assertions"))
-    if unknown := (created - ours - set(STANDARD) - HARD_BINDINGS) | (gathered - GATHERED):
+    upload = f"{namespace}.upload" in created
+    if unknown := (created - ours - set(STANDARD) - HARD_BINDINGS - {INGREDIENT}) | (
+        gathered - GATHERED - {INGREDIENT}
+    ):
         raise SigningRefusedError(f"the claim holds an assertion that is not in the vocabulary: {sorted(unknown)[0]}")
-    if missing := (set(STANDARD) - GATHERED | ours - optional) - created:
+    if (INGREDIENT in created | gathered) is not upload:
+        raise SigningRefusedError("an upload is signed with the file that it came in, and nothing else is")
+    excused = {DISCLOSURE} if upload else set()
+    if missing := (set(STANDARD) - GATHERED - excused | ours - optional) - created:
         raise SigningRefusedError(f"the claim lacks {sorted(missing)[0]}")
     if len(created & HARD_BINDINGS) != 1:
         raise SigningRefusedError("the claim does not bind the bytes of a file")

@@ -9,19 +9,27 @@ from typing import Any
 
 import pytest
 
+from synth.credentials import SourceType, UploadFacts
 from synth.errors import CredentialsError
 from synth.manifest import NAMESPACE, build_manifest
 from synth.vocabulary import OPTIONAL, OURS, STANDARD, check_vocabulary
 from tests.credentials_samples import FACTS, digest
 
 Manifest = dict[str, Any]
-LABELS = [*STANDARD, *(f"{NAMESPACE}.{name}" for name in OURS)]
+UPLOAD = f"{NAMESPACE}.upload"  # only in manifests of sound that was made elsewhere
+LABELS = [*STANDARD, *(f"{NAMESPACE}.{name}" for name in OURS if name != "upload")]
 
 
 def manifest() -> Manifest:
     """Return a manifest with every assertion that there is."""
     voices = tuple(replace(voice, consent_digest=digest("7")) for voice in FACTS.voices)
     return copy.deepcopy(build_manifest(replace(FACTS, voices=voices, detector_url="https://example.com/verify")))
+
+
+def uploaded(source_type: SourceType = SourceType.TRAINED) -> Manifest:
+    """Return the manifest of sound that was made elsewhere."""
+    upload = UploadFacts("0" * 64, "audio/mpeg", source_type, words_screened=12, kept_marks=("audioseal",))
+    return copy.deepcopy(build_manifest(replace(FACTS, voices=(), upload=upload)))
 
 
 def find(document: Manifest, label: str) -> dict[str, Any]:
@@ -192,4 +200,47 @@ def test_word_outside_the_vocabulary_is_refused(mutate: Callable[[Manifest], Non
     document = manifest()
     mutate(document)
     with pytest.raises(CredentialsError):
+        check(document)
+
+
+@pytest.mark.parametrize("source_type", SourceType)
+def test_upload_says_what_its_sender_declares_and_that_nobody_verified_it(source_type: SourceType) -> None:
+    document = uploaded(source_type)
+    check(document)
+    opened = first_action(document)
+    assert opened["action"] == "c2pa.opened"
+    assert opened["digitalSourceType"].endswith(f"/{source_type.value}")
+    said = find(document, UPLOAD)["data"]
+    assert (said["declaredSourceType"], said["verified"], said["wordsScreened"]) == (source_type.value, False, 12)
+    labels = {one["label"] for one in document["assertions"]}
+    assert ("c2pa.ai-disclosure" in labels) is source_type.is_synthetic
+
+
+def test_upload_that_claims_to_be_created_here_is_refused() -> None:
+    document = uploaded()
+    actions = find(document, "c2pa.actions.v2")["data"]["actions"]
+    actions[0] = first_action(manifest())
+    with pytest.raises(CredentialsError, match="opened"):
+        check(document)
+
+
+def test_sound_of_ours_that_claims_to_be_opened_is_refused() -> None:
+    document = manifest()
+    find(document, "c2pa.actions.v2")["data"]["actions"][0] = first_action(uploaded())
+    with pytest.raises(CredentialsError, match="opened"):
+        check(document)
+
+
+@pytest.mark.parametrize("name", ["sha256", "mediaType", "declaredSourceType", "verified", "wordsScreened"])
+def test_upload_that_leaves_something_out_is_refused(name: str) -> None:
+    document = uploaded()
+    del find(document, UPLOAD)["data"][name]
+    with pytest.raises(CredentialsError, match="does not fit its schema"):
+        check(document)
+
+
+def test_upload_that_says_it_was_verified_is_refused() -> None:
+    document = uploaded()
+    find(document, UPLOAD)["data"]["verified"] = True
+    with pytest.raises(CredentialsError, match="does not fit its schema"):
         check(document)

@@ -256,6 +256,7 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.ACCOUNT_CREATED: Form({"role": SLUG}),
     EventKind.ACCOUNT_RESET: Form({"role": SLUG}),
     EventKind.ACCOUNT_DISABLED: Form({"role": SLUG}),
+    EventKind.ACCOUNT_ROLE_CHANGED: Form({"role": SLUG, "previous": SLUG}),
     EventKind.CONSENT_RECORDED: Form(
         {
             "voice": LABEL,

@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     ACCOUNT_CREATED = "account.created"  # somebody may sign in to the console
     ACCOUNT_RESET = "account.reset"  # their password, codes and sessions are void
     ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
+    ACCOUNT_ROLE_CHANGED = "account.role_changed"  # the provider that they sign in with gives them another role
     CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
     FEED_CREATED = "feed.created"  # a listener may hear shows that are not for everybody; the subject is the feed

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from audit.event import Event, EventKind
@@ -43,7 +43,9 @@ _REFUSED = "name, password or code are not right, or there were too many tries; 
 
 
 class Account(SQLModel, table=True):
-    """A person who may sign in."""
+    """A person who may sign in: with a password kept here, or, with an `issuer`, at a provider alone."""
+
+    __table_args__ = (Index("ix_account_provider", "issuer", "subject", unique=True),)
 
     id: str = Field(primary_key=True, max_length=64)  # names them in the log
     name: str = Field(max_length=100, unique=True)  # what they type
@@ -56,6 +58,8 @@ class Account(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     signed_in_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    issuer: str | None = Field(default=None, max_length=255)  # of the provider that they sign in with, ...
+    subject: str | None = Field(default=None, max_length=255)  # ... and who they are there; both or neither
 
 
 class ConsoleSession(SQLModel, table=True):
@@ -65,6 +69,7 @@ class ConsoleSession(SQLModel, table=True):
     account_id: str = Field(foreign_key="account.id", index=True, max_length=64)
     created_at: datetime = Field(sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    hint: str | None = Field(default=None, sa_type=Text)  # the provider's ID token, sealed, for signing out there
 
 
 class SignInLink(SQLModel, table=True):
@@ -109,7 +114,7 @@ def disable_account(session: Session, name: str, *, at: datetime, log: Log) -> N
     if account.disabled_at is None:
         account.disabled_at = at
         session.add(account)
-        _end_all(session, account.id)
+        end_all(session, account.id)
         log.append(session, Event(EventKind.ACCOUNT_DISABLED, at, account.id, OPERATOR, {"role": account.role}))
 
 
@@ -119,7 +124,7 @@ def reset_account(session: Session, name: str, *, at: datetime, log: Log) -> Acc
     account.password_hash = account.codes_secret = account.blocked_until = account.disabled_at = None
     account.failures = 0
     session.add(account)
-    _end_all(session, account.id)
+    end_all(session, account.id)
     log.append(session, Event(EventKind.ACCOUNT_RESET, at, account.id, OPERATOR, {"role": account.role}))
     return account
 
@@ -134,9 +139,9 @@ def forget_account(session: Session, account_id: str, *, replacement: str, at: d
         raise NotFoundError(f"there is no account with the id '{account_id}'")
     news = account.disabled_at is None
     account.name, account.disabled_at = f"{replacement}-{account.id.lower()}"[:100], account.disabled_at or at
-    account.password_hash = account.codes_secret = account.signed_in_at = None
+    account.password_hash = account.codes_secret = account.signed_in_at = account.issuer = account.subject = None
     session.add(account)
-    _end_all(session, account.id)
+    end_all(session, account.id)
     if news:
         log.append(session, Event(EventKind.ACCOUNT_DISABLED, at, account.id, by, {"role": account.role}))
 
@@ -247,7 +252,8 @@ class Accounts:
         with self._database.write() as session:
             link = session.get(SignInLink, digest_token(token), with_for_update=True)
             account = session.get(Account, link.account_id) if link is not None else None
-            if link is None or account is None or link.expires_at <= now or account.disabled_at is not None:
+            void = account is None or account.disabled_at is not None or account.issuer is not None
+            if link is None or account is None or void or link.expires_at <= now:
                 raise AuthenticationError("this link was used before, or is too old; ask for a new one")
             session.delete(link)
             account.signed_in_at = now
@@ -259,7 +265,10 @@ class Accounts:
         if not MIN_PASSWORD <= len(new) <= MAX_PASSWORD:
             raise InvalidRequestError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters; a sentence is fine")
         with self._database.read() as session:
-            stored = session.get_one(Account, account_id).password_hash
+            held = session.get_one(Account, account_id)
+        if held.issuer is not None:
+            raise InvalidRequestError(f"this account signs in at {held.issuer}, and has no password here")
+        stored = held.password_hash
         if stored is not None and not self._matches(stored, current):
             raise InvalidRequestError("the current password is not right; the password was not changed")
         with self._places:
@@ -279,6 +288,8 @@ class Accounts:
             raise InvalidRequestError("the code does not belong to this secret; check the clock and send a new code")
         with self._database.write() as session:
             row = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+            if row.issuer is not None:
+                raise InvalidRequestError(f"this account signs in at {row.issuer}, and has no codes here")
             if row.codes_secret is not None:
                 raise ConflictError("this account has codes already; an operator can reset it")
             row.codes_secret, row.totp_step = self._seal.seal(secret, purpose=CODES, owner=row.id), step
@@ -300,6 +311,7 @@ def _blocked_until(failures: int, now: datetime) -> datetime | None:
     return now + min(timedelta(seconds=2.0 ** min(failures - FREE_FAILURES, 20)), LONGEST_WAIT)
 
 
-def _end_all(session: Session, account_id: str) -> None:
+def end_all(session: Session, account_id: str) -> None:
+    """End every session of an account in the caller's transaction, and void its links."""
     session.execute(delete(ConsoleSession).where(col(ConsoleSession.account_id) == account_id))
     session.execute(delete(SignInLink).where(col(SignInLink.account_id) == account_id))

@@ -153,6 +153,14 @@ class RangeNotSatisfiableError(GatewayError):
     title = "The byte range cannot be served"
 
 
+class SignInUnavailableError(GatewayError):
+    """The provider that people sign in with does not answer, or not as it should."""
+
+    slug = "sign-in-unavailable"
+    status = 503
+    title = "Signing in is not possible at the moment"
+
+
 class RateLimitedError(GatewayError):
     """This client, or this sound, comes too often; `retry_after` says in how many seconds to come back."""
 

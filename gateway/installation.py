@@ -38,6 +38,7 @@ OPERATIONAL = frozenset(
         "max_script_bytes",
         "max_upload_bytes",
         "max_upload_seconds",
+        "oidc_label",
         "policy",
         "shadow_policies",
         "show_description",

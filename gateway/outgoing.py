@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -36,9 +37,23 @@ def post(client: httpx.Client, url: str, body: bytes, *, media_type: str, limit:
 
     Raises `OutgoingError`.
     """
+    return ask(client, "POST", url, body=body, headers={"content-type": media_type}, limit=limit, deadline=deadline)
+
+
+def ask(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str],
+    limit: int,
+    deadline: float,
+) -> Reply:
+    """Do as `post` does with any method and headers; raises `OutgoingError`."""
     content = bytearray()
     try:
-        with client.stream("POST", url, content=body, headers={"content-type": media_type}) as response:
+        with client.stream(method, url, content=body, headers=dict(headers)) as response:
             for chunk in response.iter_raw():
                 content += chunk
                 if len(content) > limit:

@@ -34,6 +34,8 @@ class SignedIn:
     token: str
     has_password: bool
     has_codes: bool
+    issuer: str | None = None  # of the provider that they signed in with; None for an account of this installation
+    hint: str | None = None  # sealed, for signing out there
 
     @property
     def form_token(self) -> str:
@@ -48,14 +50,21 @@ class Sessions:
         self._database = database
         self._clock = clock
 
-    def begin(self, account: Account, *, replacing: str | None) -> str:
-        """Return the token of a new session; the one that the browser had before ends."""
+    def begin(self, account: Account, *, replacing: str | None, hint: str | None = None) -> str:
+        """Return the token of a new session; the one that the browser had before ends.
+
+        `hint` is kept with it, sealed by the caller.
+        """
         now, token = self._clock(), secrets.token_urlsafe(32)
         with self._database.write() as session:
             if replacing:
                 _delete(session, replacing)
             session.execute(delete(ConsoleSession).where(col(ConsoleSession.created_at) <= now - LONGEST))
-            session.add(ConsoleSession(digest=digest_token(token), account_id=account.id, created_at=now, seen_at=now))
+            session.add(
+                ConsoleSession(
+                    digest=digest_token(token), account_id=account.id, created_at=now, seen_at=now, hint=hint
+                )
+            )
         return token
 
     def find(self, token: str | None) -> SignedIn:
@@ -77,7 +86,14 @@ class Sessions:
                 if found is not None:
                     found.seen_at = now
                     session.add(found)
-        return SignedIn(caller_of(account), token, account.password_hash is not None, account.codes_secret is not None)
+        return SignedIn(
+            caller_of(account),
+            token,
+            account.password_hash is not None,
+            account.codes_secret is not None,
+            account.issuer,
+            row.hint,
+        )
 
     def end(self, token: str) -> None:
         """End one session; ending it twice changes nothing."""

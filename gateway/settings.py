@@ -27,6 +27,10 @@ DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The 
 Purpose = Literal["editorial", "audiobook", "commercial", "advertising", "political", "research"]  # synth.voice.Purpose
 
 
+RoleName = Literal["submitter", "reviewer", "senior_reviewer", "auditor", "admin"]  # gateway.auth.Role
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 class Environment(StrEnum):
     """Where this process runs; production refuses development conveniences."""
 
@@ -106,6 +110,26 @@ class Settings(BaseSettings):
     appeal_due_hours: int = Field(168, gt=0, le=8_760, description="Hours until an appeal is due to be decided.")
     two_person_rules: tuple[str, ...] = Field(
         ("impersonation",), description="Rules whose findings need two reviewers for an approval, besides every block."
+    )
+    local_accounts: bool = Field(True, description="Let accounts of this installation sign in to the console.")
+    oidc_issuer: str = Field("", max_length=255, description="OpenID provider that people sign in with: its issuer.")
+    oidc_client_id: str = Field("", max_length=255, description="Client id that the provider knows this console by.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Secret of that client; empty for a public one.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File with that secret in its first line, mode 0600, in place of the variable."
+    )
+    oidc_roles: dict[str, RoleName] = Field(
+        {}, description="JSON object of the provider's groups and the roles they have here; the first that fits counts."
+    )
+    oidc_groups_claim: str = Field("groups", min_length=1, max_length=100, description="Claim that lists the groups.")
+    oidc_scopes: tuple[str, ...] = Field(
+        ("openid", "profile", "email"), description="Scopes to ask for; some providers want `groups` as well."
+    )
+    oidc_email_domains: tuple[str, ...] = Field(
+        (), description="Admit only people with a verified e-mail address of these domains; empty admits any."
+    )
+    oidc_label: str = Field(
+        "your organisation", max_length=60, description="Whom the sign-in page says to sign in with."
     )
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
     judge_url: str = Field(
@@ -223,6 +247,7 @@ class Settings(BaseSettings):
             raise ValueError("a time stamp needs an authority and its roots; set ASSAY_TSA_URL and ASSAY_TSA_ROOTS")
         if self.tsa_required and not self.tsa_url:
             raise ValueError("tsa_required without an authority would hold every episode; set ASSAY_TSA_URL")
+        self._refuse_unsafe_sign_in()
         if self.environment is Environment.PRODUCTION:
             if not self.public_url.startswith("https://"):
                 raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")
@@ -231,6 +256,30 @@ class Settings(BaseSettings):
             if not self.disclosure.strip():
                 raise ValueError("production needs the spoken disclosure; set ASSAY_DISCLOSURE")
         return self
+
+    def _refuse_unsafe_sign_in(self) -> None:
+        if not self.oidc_issuer:
+            if not self.local_accounts:
+                raise ValueError("nobody could sign in: set ASSAY_OIDC_ISSUER, or leave ASSAY_LOCAL_ACCOUNTS on")
+            return
+        parts = urlsplit(self.oidc_issuer)
+        plain = parts.scheme == "http" and parts.hostname in LOOPBACK and self.environment is Environment.DEVELOPMENT
+        if (
+            not (parts.scheme == "https" or plain)
+            or not parts.hostname
+            or parts.username
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("oidc_issuer must be a plain https address; set ASSAY_OIDC_ISSUER to the issuer's name")
+        if not self.oidc_client_id:
+            raise ValueError("signing in with a provider needs the client's id; set ASSAY_OIDC_CLIENT_ID")
+        if not self.oidc_roles:
+            raise ValueError(
+                'nobody would have a role; set ASSAY_OIDC_ROLES, for example {"assay-reviewers": "reviewer"}'
+            )
+        if self.oidc_client_secret_file is not None and self.oidc_client_secret.get_secret_value():
+            raise ValueError("set ASSAY_OIDC_CLIENT_SECRET or ASSAY_OIDC_CLIENT_SECRET_FILE, not both")
 
     @property
     def sqlalchemy_url(self) -> str:

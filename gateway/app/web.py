@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from gateway.app.federation import build_federation
 from gateway.app.installed import record_installation
 from gateway.app.parts import (
     build_engine,
@@ -101,14 +102,16 @@ def build_console(backend: Backend) -> Console:
     from gateway.sessions import Sessions
 
     tools = backend.toolchain
+    seal = build_seal(tools.settings, tools.database)
     return Console(
         backend=backend,
-        accounts=Accounts(database=tools.database, clock=tools.clock, seal=build_seal(tools.settings, tools.database)),
+        accounts=Accounts(database=tools.database, clock=tools.clock, seal=seal),
         sessions=Sessions(database=tools.database, clock=tools.clock),
         pages=Pages(),
         queue=Queue(database=tools.database, desk=backend.reviews, clock=tools.clock, monotonic=time.monotonic),
         waveforms=Waveforms(tools.blobs.read),
         throttle=Throttle(burst=SIGN_IN_BURST, interval=SIGN_IN_INTERVAL_SECONDS, clock=time.monotonic),
+        federation=build_federation(tools, seal),
     )
 
 

@@ -45,6 +45,7 @@ def list_(as_json: bool) -> None:
                 "name": row.name,
                 "id": row.id,
                 "role": row.role,
+                "issuer": row.issuer,
                 "password": row.password_hash is not None,
                 "codes": row.codes_secret is not None,
                 "created_at": row.created_at,
@@ -58,13 +59,14 @@ def list_(as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("name", "id", "role", "password", "codes", "created", "disabled", "last sign-in")
+    table = Table("name", "id", "role", "signs in at", "password", "codes", "created", "disabled", "last sign-in")
     for row in rows:
         moments = (row[name] for name in ("created_at", "disabled_at", "signed_in_at"))
         table.add_row(
             str(row["name"]),
             str(row["id"]),
             str(row["role"]),
+            str(row["issuer"] or ""),
             "yes" if row["password"] else "",
             "yes" if row["codes"] else "",
             *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in moments),
@@ -91,7 +93,10 @@ def disable(name: str) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def reset(name: str, as_json: bool) -> None:
-    """Void password, codes and sessions of NAME, and print a new link that signs in once."""
+    """Void password, codes and sessions of NAME, and print a new link that signs in once.
+
+    Somebody who signs in at a provider gets no link: they may come back in from there.
+    """
     from gateway.accounts import create_link, reset_account
     from gateway.app import build_log, migrated_database, utc_now
     from gateway.settings import load_settings
@@ -99,8 +104,14 @@ def reset(name: str, as_json: bool) -> None:
     settings, now = load_settings(), utc_now()
     log = build_log(settings)
     with migrated_database(settings) as database, database.write() as session:
-        link = create_link(session, reset_account(session, name, at=now, log=log), at=now)
-    _print_link(settings.public_url, link, as_json)
+        row = reset_account(session, name, at=now, log=log)
+        link = create_link(session, row, at=now) if row.issuer is None else None
+    if link is not None:
+        _print_link(settings.public_url, link, as_json)
+    elif as_json:
+        print_json({"link": None, "issuer": row.issuer})
+    else:
+        click.echo(f"Sessions of {name} are over; they may sign in again at {row.issuer}.")
 
 
 def _print_link(public_url: str, token: str, as_json: bool) -> None:

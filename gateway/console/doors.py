@@ -51,7 +51,10 @@ Fields = Mapping[str, str]
 def signed_in(request: Request, console: ConsoleDep) -> SignedIn:
     """Return who is signed in; raises `AuthenticationError`. In production, also who lacks a password or codes."""
     found = console.sessions.find(request.cookies.get(console.session_cookie))
-    unfinished = console.strict and not (found.has_password and found.has_codes)
+    settings = console.backend.toolchain.settings
+    if (found.issuer is None and not settings.local_accounts) or found.issuer not in (None, settings.oidc_issuer):
+        raise AuthenticationError("this way of signing in was switched off; sign in again")
+    unfinished = console.strict and found.issuer is None and not (found.has_password and found.has_codes)
     if unfinished and not request.url.path.startswith(("/console/account", "/console/sign-out")):
         raise ForbiddenError("choose a password and set up codes on the page 'Your account' first")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -10,28 +10,28 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.accounts import Account
+from gateway.console.arrival import MAX_VISIT, begin_session, sign_in_page, visit_of, with_visit
 from gateway.console.doors import HOME, TOKEN_FIELD, ConsoleRoute, Posted, Visitor, next_page, read_form, see
 from gateway.console.site import Console, ConsoleDep
-from gateway.errors import AuthenticationError, InvalidRequestError
-from gateway.sessions import LONGEST, check_form, form_token_of
+from gateway.errors import AuthenticationError, ForbiddenError, InvalidRequestError, SignInUnavailableError
+from gateway.sessions import SignedIn, check_form, form_token_of
 from gateway.totp import new_totp_secret, totp_address
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 LinkToken = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{40,60}$")]
-MAX_VISIT = 100  # characters of the cookie that ties the form to a browser
 
 
 @router.get("/console/sign-in")
 def show_sign_in(request: Request, console: ConsoleDep, wanted: Annotated[str, Query(alias="next")] = HOME) -> Response:
     """Ask for name, password and code."""
-    return _sign_in_page(request, console, next_page(wanted))
+    return sign_in_page(request, console, next_page(wanted))
 
 
 @router.post("/console/sign-in")
 async def sign_in(request: Request, console: ConsoleDep) -> Response:
     """Check what was presented, and begin a session."""
+    _require_local_accounts(console)
     fields = await read_form(request, console)
     check_form(request.cookies.get(console.visit_cookie, "")[:MAX_VISIT], fields.get(TOKEN_FIELD, ""))
     wanted = next_page(fields.get("next", HOME))
@@ -41,32 +41,33 @@ async def sign_in(request: Request, console: ConsoleDep) -> Response:
             console.accounts.check, fields.get("name", ""), fields.get("password", ""), fields.get("code", "")
         )
     except AuthenticationError as error:
-        return _sign_in_page(request, console, wanted, mistake=error.detail, status=401)
-    return await run_in_threadpool(_begin, request, console, account, wanted)
+        return sign_in_page(request, console, wanted, mistake=error.detail, status=401)
+    return await run_in_threadpool(begin_session, request, console, account, wanted)
 
 
 @router.get("/console/link/{token}")
 def show_link(token: LinkToken, request: Request, console: ConsoleDep) -> Response:
     """Ask to press a button: a link that is only looked at, by a mail scanner say, is not used up."""
-    visit, fresh = _visit(request, console)
+    visit, fresh = visit_of(request, console)
     page = console.pages.page("link.html", visitor=None, token=token, form_token=form_token_of(visit))
     page.headers["Referrer-Policy"] = "no-referrer"
-    return _with_visit(page, console, visit, fresh)
+    return with_visit(page, console, visit, fresh)
 
 
 @router.post("/console/link/{token}")
 async def use_link(token: LinkToken, request: Request, console: ConsoleDep) -> Response:
     """Sign in by a link, which then is used up."""
+    _require_local_accounts(console)
     fields = await read_form(request, console)
     check_form(request.cookies.get(console.visit_cookie, "")[:MAX_VISIT], fields.get(TOKEN_FIELD, ""))
     console.throttle.admit(request.client.host if request.client else "unknown")
     try:
         account = await run_in_threadpool(console.accounts.use_link, token)
     except AuthenticationError as error:
-        return _sign_in_page(request, console, HOME, mistake=error.detail, status=401)
+        return sign_in_page(request, console, HOME, mistake=error.detail, status=401)
     # Who has no password yet could not come back: they choose one first.
     wanted = HOME if account.password_hash or not console.strict else "/console/account"
-    return await run_in_threadpool(_begin, request, console, account, wanted)
+    return await run_in_threadpool(begin_session, request, console, account, wanted)
 
 
 @router.post("/console/sign-out")
@@ -74,7 +75,7 @@ def sign_out(console: ConsoleDep, visitor: Visitor, fields: Posted) -> Response:
     """End the session."""
     del fields
     console.sessions.end(visitor.token)
-    answer = see("/console/sign-in")
+    answer = see("/console/sign-in") if visitor.issuer is None else _signed_out_page(console, visitor)
     answer.delete_cookie(console.session_cookie, path="/", secure=console.secure, httponly=True, samesite="lax")
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
@@ -111,42 +112,20 @@ def set_codes(console: ConsoleDep, visitor: Visitor, fields: Posted) -> Response
     return see("/console/account?done=codes")
 
 
-def _begin(request: Request, console: Console, account: Account, wanted: str) -> Response:
-    token = console.sessions.begin(account, replacing=request.cookies.get(console.session_cookie))
-    answer = see(wanted)
-    answer.set_cookie(
-        console.session_cookie,
-        token,
-        max_age=int(LONGEST.total_seconds()),
-        path="/",
-        secure=console.secure,
-        httponly=True,
-        samesite="lax",  # strict would sign everybody out who follows a link from a message
-    )
-    return answer
+def _require_local_accounts(console: Console) -> None:
+    if not console.backend.toolchain.settings.local_accounts:
+        raise ForbiddenError("accounts of this installation are switched off; sign in with your organisation")
 
 
-def _sign_in_page(request: Request, console: Console, wanted: str, *, mistake: str = "", status: int = 200) -> Response:
-    visit, fresh = _visit(request, console)
-    page = console.pages.page(
-        "signin.html",
-        status=status,
-        visitor=None,
-        wanted=wanted,
-        mistake=mistake,
-        form_token=form_token_of(visit),
-    )
-    return _with_visit(page, console, visit, fresh)
-
-
-def _visit(request: Request, console: Console) -> tuple[str, bool]:
-    held = request.cookies.get(console.visit_cookie, "")
-    return (held, False) if 20 <= len(held) <= MAX_VISIT else (secrets.token_urlsafe(32), True)
-
-
-def _with_visit(page: Response, console: Console, visit: str, fresh: bool) -> Response:
-    if fresh:
-        page.set_cookie(console.visit_cookie, visit, path="/", secure=console.secure, httponly=True, samesite="strict")
+def _signed_out_page(console: Console, visitor: SignedIn) -> Response:
+    """Offer to sign out at the provider too: whoever uses this browser next could come back in otherwise."""
+    address = None
+    if console.federation is not None:
+        back_to = console.backend.toolchain.settings.public_url.rstrip("/") + "/console/sign-in"
+        with suppress(SignInUnavailableError):  # safe to ignore: they are signed out here
+            address = console.federation.sign_out_address(visitor, back_to=back_to)
+    page = console.pages.page("signedout.html", visitor=None, federation=console.federation, address=address)
+    page.headers["Referrer-Policy"] = "no-referrer"
     return page
 
 
@@ -163,5 +142,5 @@ def _account_page(
         mistake=mistake,
         secret=secret,
         address=totp_address(visitor.caller.name, secret, issuer=issuer),
-        required=console.strict and not (visitor.has_password and visitor.has_codes),
+        required=console.strict and visitor.issuer is None and not (visitor.has_password and visitor.has_codes),
     )

@@ -13,6 +13,7 @@ from gateway.api.backend import Backend
 from gateway.api.throttle import Throttle
 from gateway.console.pages import Pages
 from gateway.console.waveform import Waveforms
+from gateway.federation import Federation
 from gateway.queue import Queue
 from gateway.sessions import Sessions
 from gateway.settings import Environment
@@ -32,6 +33,7 @@ class Console:
     queue: Queue
     waveforms: Waveforms
     throttle: Throttle  # how often one client may try to sign in
+    federation: Federation | None = None  # the organisation's provider, where one is set up
 
     @property
     def secure(self) -> bool:
@@ -52,6 +54,11 @@ class Console:
     def visit_cookie(self) -> str:
         """Name of the cookie that ties the sign-in form to a browser."""
         return "__Host-assay-visit" if self.secure else "assay-visit"
+
+    @property
+    def attempt_cookie(self) -> str:
+        """Name of the cookie that ties a sign-in with the provider to a browser."""
+        return "__Host-assay-attempt" if self.secure else "assay-attempt"
 
 
 def console_of(request: Request) -> Console:

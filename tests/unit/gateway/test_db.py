@@ -20,6 +20,7 @@ from sqlmodel import SQLModel, select
 import gateway.accounts  # declares a table
 import gateway.appealed  # declares a table
 import gateway.cases  # declares a table
+import gateway.federation  # declares a table
 import gateway.leases  # declares a table
 import gateway.listeners  # declares a table
 import gateway.shadow  # declares a table

@@ -186,7 +186,10 @@ FORMS: Mapping[EventKind, Form] = {
             "fingerprint_sha256": SHA256,
             "voices": map_of(LABEL),  # voice id → version
         },
-        {"consents": map_of(DIGEST)},  # voice id → consent under which a real person's voice was used
+        {
+            "consents": map_of(DIGEST),  # voice id → consent under which a real person's voice was used
+            "assets": map_of(DIGEST),  # name → file of the music and the picture that went in
+        },
     ),
     EventKind.SPEECH_HEARD: Form(
         {"checked": FLAG},

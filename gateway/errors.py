@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from audit.errors import AuditError
 from policies.errors import InvalidPolicyError, KnowledgeBaseError, ModelUnavailableError, PolicyError
 from synth.errors import (
+    AssetError,
     AudioError,
     MarkUnavailableError,
     ReadBackError,
@@ -261,6 +262,7 @@ class Problem:
 PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (ScriptError, Problem("invalid-script", 422, "The script cannot be read")),
     (VoiceError, Problem("voice-not-allowed", 422, "The voice cannot be used")),
+    (AssetError, Problem("asset-unusable", 503, "Music or a picture cannot be used")),
     (AudioError, Problem("invalid-audio", 422, "The audio cannot be read")),
     (MarkUnavailableError, Problem("mark-unavailable", 503, "A configured watermark cannot be loaded")),
     (ReadBackError, Problem("read-back-failed", 500, "A layer did not read back from the finished clip")),

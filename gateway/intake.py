@@ -18,7 +18,6 @@ from gateway.toolchain import Toolchain
 from policies.text import Manuscript, Turn
 from synth.casting import cast_voices
 from synth.markdown import parse_script
-from synth.music import refuse_unknown_assets
 from synth.script import Script
 
 MAX_IDEMPOTENCY_KEY = 255  # characters, as wide as the column
@@ -32,8 +31,8 @@ def submit(
     After the commit, call `settle_soon` and `Engine.enqueue`. Sending the same text under the same key returns the
     first submission. What cannot be accepted leaves nothing behind, no event either: it never became a submission.
 
-    Raises `TooLargeError`, `ScriptError` (with line and column), `VoiceError`, `IdempotencyConflictError`,
-    `ConsentMissingError`.
+    Raises `TooLargeError`, `ScriptError` (with line and column; for music that is not here, too), `VoiceError`,
+    `IdempotencyConflictError`, `ConsentMissingError`.
     """
     # Everything before the first query runs outside the transaction, so a long script holds no lock.
     size = len(text.encode("utf-8", "surrogatepass"))
@@ -45,7 +44,7 @@ def submit(
         raise InvalidRequestError(f"an idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} printable characters")
     script = parse_script(text)
     voices = cast_voices(script, toolchain.voices)
-    refuse_unknown_assets(script.source, script.assets, known=())
+    toolchain.assets.require(script)
     request_digest = digest_of(text)
     if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
         return earlier, False

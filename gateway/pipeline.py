@@ -178,6 +178,8 @@ class Pipeline:
             }
             if consents:
                 facts["consents"] = {**consents}
+            if production.assets:
+                facts["assets"] = {card.name: f"sha256:{card.sha256}" for card in production.assets}
             move(row, State.PRODUCED, at=at)
             self._tools.log.record(session, Event(EventKind.CLIP_PRODUCED, at, row.id, SYSTEM, facts))
 

@@ -21,6 +21,7 @@ DEFAULT_REDRESS = (
     "Appeal on the console or by the API of this service within six months: a person who had no part in this decision "
     "looks at it again. You may also turn to a certified out-of-court dispute settlement body, or to a court."
 )
+DEFAULT_REMINDER = "A reminder: the voices you hear are synthetic."
 DEFAULT_DISCLOSURE = "This programme was made with artificial intelligence. The voices you hear are synthetic."
 
 
@@ -82,6 +83,13 @@ class Settings(BaseSettings):
     )
     spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
+    reminder_minutes: int = Field(
+        0, ge=0, le=240, description="Say again that the voices are synthetic every so many minutes; 0: never."
+    )
+    reminder: str = Field(DEFAULT_REMINDER, min_length=1, description="What is said then, between two sentences.")
+    assets: Path | None = Field(
+        None, description="Folder with `assets.toml`: music and pictures that scripts may name, besides the embedded."
+    )
     published_log: Path | None = Field(
         None, description="Folder of the log's public files, best on another disk; else `home`/published/log."
     )

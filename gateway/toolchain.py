@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from policies.screen import Screener
     from policies.spoken import Hearing, SpokenCheck
     from policies.text import Manuscript
+    from synth.assets import AssetCatalogue
     from synth.audio import SignedClip
     from synth.fingerprint import Fingerprint
     from synth.produce import Producer
@@ -35,6 +36,7 @@ class Toolchain:
     blobs: BlobStore
     screener: Screener
     voices: VoiceCatalogue
+    assets: AssetCatalogue  # music and pictures that scripts may name
     producer: Producer
     marks: Sequence[Watermark]
     fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like

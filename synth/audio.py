@@ -23,6 +23,7 @@ class Cue:
     end: float
     speaker: str
     text: str
+    utterance: int | None = None  # index into `Script.utterances`; None for what the script does not hold
 
 
 @dataclass(frozen=True, slots=True)

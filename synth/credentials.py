@@ -36,6 +36,16 @@ class ClipMark:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipMusic:
+    """Music that was mixed into the clip, which no voice of ours made."""
+
+    name: str  # of the asset
+    digest: str  # "sha256:<hex>" of its file
+    licence: str
+    attribution: str  # whom to name; empty where nobody asks
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFingerprint:
     """What the clip sounds like: the digest of its whole fingerprint, and a stretch of it that a copy can be held
     against; the whole has 40 bytes per second and stays in the repository.
@@ -132,6 +142,7 @@ class ClipFacts:
     software_version: str
     detector_url: str = ""  # where anyone can check the clip
     upload: UploadFacts | None = None  # of sound that was made elsewhere
+    music: tuple[ClipMusic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ class VoiceError(SynthError):
     """A voice is unknown, not allowed, or did not speak the text that it was given."""
 
 
+class AssetError(SynthError):
+    """Music or a picture of the catalogue cannot be used: missing, changed, or not what it is said to be."""
+
+
 class AudioError(SynthError):
     """Samples or an audio file cannot be used: empty, not finite, truncated, too long, not audio."""
 

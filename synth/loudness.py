@@ -22,6 +22,7 @@ STEPS_PER_BLOCK = 4
 ABSOLUTE_GATE = -70.0  # LUFS
 RELATIVE_GATE = -10.0  # LU
 OVERSAMPLING = 4
+VOICE_LUFS = -16.0  # each voice is brought here before they are put together; music is relative to it
 BLOCK_SECONDS = 20  # worked on at a time; about 7 MB of float64
 
 

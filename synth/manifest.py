@@ -85,6 +85,7 @@ def build_manifest(facts: ClipFacts, *, namespace: str = NAMESPACE) -> dict[str,
             _created(f"{namespace}.audit-log", _audit_log(facts)),
             *_consents(facts, namespace),
             *_upload(facts, namespace),
+            *_music(facts, namespace),
         ],
     }
     check_vocabulary(manifest, namespace=namespace)
@@ -249,6 +250,16 @@ def _upload(facts: ClipFacts, namespace: str) -> list[dict[str, Any]]:
         "keptMarks": [*upload.kept_marks],
     }
     return [_created(f"{namespace}.upload", data)]
+
+
+def _music(facts: ClipFacts, namespace: str) -> list[dict[str, Any]]:
+    """The assertion about music that was mixed in, if any was."""
+    pieces = [
+        {"name": music.name, "digest": music.digest, "licence": music.licence}
+        | ({"attribution": music.attribution} if music.attribution else {})
+        for music in facts.music
+    ]
+    return [_created(f"{namespace}.music", {"pieces": pieces})] if pieces else []
 
 
 def _engines(facts: ClipFacts) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ and a name that nobody knows is refused with its place, before anything is spoke
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from synth.characters import error_at
@@ -73,14 +72,6 @@ def check_gain(source: str, start: int, gain_db: float, loudest: float) -> None:
     """Raise `ScriptError` at `start` for a gain that no music may have."""
     if not MIN_GAIN_DB <= gain_db <= loudest:
         raise error_at(source, start, f"music plays at {MIN_GAIN_DB:g} to {loudest:g} dB; write one of these")
-
-
-def refuse_unknown_assets(source: str, assets: Collection[Asset], known: Collection[str]) -> None:
-    """Raise `ScriptError` at the first asset that the installation does not have."""
-    for asset in sorted(assets, key=lambda one: one.start):
-        if asset.name not in known:
-            names = ", ".join(sorted(known)) or "none"
-            raise error_at(source, asset.start, f"asset '{asset.name[:64]}' is not known here; known: {names}")
 
 
 def join_beds(played: list[Cue | None]) -> tuple[Bed, ...]:

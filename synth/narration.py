@@ -20,11 +20,11 @@ import numpy as np
 from synth.audio import Samples, Speech
 from synth.casting import cast_voices
 from synth.errors import VoiceError
-from synth.loudness import LoudnessMeter
+from synth.loudness import VOICE_LUFS, LoudnessMeter
 from synth.markstream import MarkChain
 from synth.master import limit
 from synth.script import Script
-from synth.speak import MAX_VOICE_GAIN_DB, VOICE_LUFS, Line, Pacing, lines_of, speak_line
+from synth.speak import MAX_VOICE_GAIN_DB, Line, Pacing, lines_of, speak_line
 from synth.voice import VoiceCatalogue
 from synth.watermark import Payload, Watermark
 

@@ -2,7 +2,8 @@
 
 For one script, in this order:
 
-1. speak: the script becomes sound, with cues and chapters.
+0. look: every asset that the script names is here, and is what it is said to be.
+1. speak: the script becomes sound, with cues and chapters; then its music is mixed in.
 2. master: loudness and peaks as published, with room for what follows.
 3. mark: every configured watermark, in the configured order; then the limiter again, for the peaks that they raise.
 
@@ -26,11 +27,12 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from synth.aigc import AigcLabel
+from synth.assets import AssetCard, AssetCatalogue, AssetKind
 from synth.audio import ChapterMark, Cue, MarkedSpeech, SignedClip, Speech, check_samples
 from synth.credentials import (
     ClipFacts,
     ClipMark,
+    ClipMusic,
     ClipVoice,
     CredentialsSigner,
     ParentFile,
@@ -39,56 +41,21 @@ from synth.credentials import (
 )
 from synth.errors import CredentialsError, MarkUnavailableError, ReadBackError
 from synth.excerpt import bound_fingerprint
-from synth.manifest import GENERATOR, SOFT_BINDINGS, SoftBindingAlgorithm
+from synth.imprint import Imprint
+from synth.manifest import SOFT_BINDINGS, SoftBindingAlgorithm
 from synth.master import TARGET_LUFS, master
-from synth.music import refuse_unknown_assets
+from synth.mix import Room, mix
 from synth.readback import Expected, read_back
+from synth.reminders import Reminder
 from synth.rendition import MARKED_CEILING_DBTP, encode_on_target
 from synth.script import Script
-from synth.speak import speak
-from synth.tags import Tags, tag
+from synth.speak import SAMPLE_RATE, speak
+from synth.tags import tag
 from synth.voice import VoiceCatalogue
 from synth.watermark import Payload, Watermark
 
 RENDITIONS = ("audio/mpeg", "audio/wav")
 MASTER_CEILING_DBTP = -3.0  # the marks raise peaks by up to 5 dB, at few places, and are limited again with them
-
-
-@dataclass(frozen=True, slots=True)
-class Imprint:
-    """What every clip of this installation says to listeners and players."""
-
-    ai_disclosure: str = "Made with AI: the voices in this recording are synthetic."  # plain words, shown by players
-    publisher: str = ""
-    detector_url: str = ""  # where anyone can check the file (EU Code of Practice, measure 3.4)
-    aigc_producer: str = ""  # registered code of the provider; empty leaves the label of GB 45438-2025 out
-
-    def tags(self, facts: ClipFacts, chapters: tuple[ChapterMark, ...]) -> Tags:
-        """Return the tags of one clip."""
-        disclosure = self.ai_disclosure if facts.upload is None else declared(facts.upload)
-        producer, clip = self.aigc_producer, facts.episode_id
-        return Tags(
-            title=facts.title,
-            show=facts.show,
-            artist=self.publisher,
-            language=facts.language,
-            date=facts.created_at.date().isoformat(),
-            comment=disclosure,
-            encoder=f"{GENERATOR} {facts.software_version}",
-            episode_id=facts.episode_id,
-            ai_disclosure=disclosure,
-            detector_url=self.detector_url,
-            aigc=AigcLabel(producer, clip, producer, clip) if producer else None,
-            chapters=chapters,
-            duration=facts.duration,
-        )
-
-
-def declared(upload: UploadFacts) -> str:
-    """Return what players show about sound that was made elsewhere: its sender's word, told as that."""
-    if upload.source_type.is_synthetic:
-        return "Made with AI, wholly or in part, as its sender declares."
-    return "Made without AI, as its sender declares; nobody has verified that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +69,14 @@ class Programme:
     voices: tuple[ClipVoice, ...] = ()
     spoken_disclosure: bool = False
     upload: UploadFacts | None = None
+    assets: tuple[AssetCard, ...] = ()  # music and pictures that went in
 
 
 class Stage(StrEnum):
     """The steps of production, in order."""
 
     SPEAK = "speak"  # once per episode
+    MIX = "mix"  # once per episode that has music
     MASTER = "master"  # once per episode
     MARK = "mark"  # once per episode
     ENCODE = "encode"  # once per rendition, as all below
@@ -134,6 +103,7 @@ class Production:
     chapters: tuple[ChapterMark, ...]
     duration: float  # seconds, of the sound before encoding
     times: tuple[StageTime, ...]
+    assets: tuple[AssetCard, ...] = ()  # music and pictures that went in
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +139,8 @@ class Producer:
         imprint: Imprint | None = None,
         renditions: Sequence[str] = RENDITIONS,
         soft_bindings: Mapping[str, SoftBindingAlgorithm] = SOFT_BINDINGS,
+        assets: AssetCatalogue | None = None,
+        reminder: Reminder | None = None,
         target_lufs: float = TARGET_LUFS,
         workers: int = 2,
         clock: Callable[[], float] = time.perf_counter,
@@ -190,6 +162,8 @@ class Producer:
         self._imprint = imprint or Imprint()
         self._renditions = tuple(renditions)
         self._soft_bindings = MappingProxyType(dict(soft_bindings))
+        self._assets = assets or AssetCatalogue()
+        self._reminder = reminder
         self._target_lufs = target_lufs
         self._workers = workers
         self._clock = clock
@@ -215,18 +189,30 @@ class Producer:
 
         Raises `SynthError` (its subclass says which stage) and then returns nothing at all.
         """
-        refuse_unknown_assets(script.source, script.assets, known=())
         report = progress or _ignore
         times: list[StageTime] = []
+        # 0.
+        assets = self._assets.require(script)
+        sounds = {
+            card.name: self._assets.sound(card.name, SAMPLE_RATE) for card in assets if card.kind is not AssetKind.COVER
+        }
+        room = Room.of(script, {name: len(sound) / SAMPLE_RATE for name, sound in sounds.items()})
         # 1.
         with self._timed(times, Stage.SPEAK):
             speech = speak(
                 script,
                 self._catalogue,
                 disclosure=disclosure,
+                # Who wants no disclosure, as speech on request, wants no reminder of it either.
+                reminder=self._reminder if disclosure is not None else None,
+                room=room,
                 workers=self._workers,
                 progress=lambda done, total: report(Stage.SPEAK, done, total),
             )
+        if sounds:
+            with self._timed(times, Stage.MIX):
+                speech = mix(speech, script, sounds)
+            report(Stage.MIX, 1, 1)
         voices = dict.fromkeys(voice_id for _, voice_id in script.voices)
         given = consents or {}
         programme = Programme(
@@ -236,6 +222,7 @@ class Producer:
             plan_digest=script.plan_digest(),
             voices=tuple(ClipVoice(name, self._catalogue.get(name).version, given.get(name)) for name in voices),
             spoken_disclosure=disclosure is not None,
+            assets=assets,
         )
         return self._finish(
             speech,
@@ -316,7 +303,7 @@ class Producer:
                 )
             clips.append(clip)
             report(Stage.READ_BACK, len(clips), len(wanted))
-        return Production(tuple(clips), marked.cues, marked.chapters, marked.duration, tuple(times))
+        return Production(tuple(clips), marked.cues, marked.chapters, marked.duration, tuple(times), programme.assets)
 
     def _mark(self, speech: Speech, episode_id: str, marks: Sequence[Watermark], report: Progress) -> MarkedSpeech:
         samples = speech.samples
@@ -364,6 +351,11 @@ class Producer:
             software_version=self._software_version,
             detector_url=self._imprint.detector_url,
             upload=programme.upload,
+            music=tuple(
+                ClipMusic(card.name, f"sha256:{card.sha256}", card.licence, card.attribution)
+                for card in programme.assets
+                if card.kind is not AssetKind.COVER
+            ),
         )
 
     @contextmanager

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -18,13 +18,14 @@ import soxr
 from synth.audio import ChapterMark, Cue, Samples, Speech, check_samples
 from synth.casting import cast_voices
 from synth.errors import AudioError, VoiceError
-from synth.loudness import LoudnessMeter
+from synth.loudness import VOICE_LUFS, LoudnessMeter
+from synth.mix import Room
+from synth.reminders import Reminder, reminder_places
 from synth.script import Script
 from synth.sentences import split_sentences
 from synth.voice import Voice, VoiceCatalogue
 
 SAMPLE_RATE = 44_100  # Hz of every programme: what podcast directories expect
-VOICE_LUFS = -16.0  # each voice is brought here before they are put together
 MAX_VOICE_GAIN_DB = 30.0  # more would lift the noise of a broken engine to full level
 MAX_SECONDS = 4 * 3600.0  # the longest programme that verification reads back
 DISCLOSURE_CHAPTER = "About this audio"
@@ -56,6 +57,8 @@ class Line:
     text: str
     gap: float
     chapter: str | None  # title of the chapter that begins here
+    utterance: int | None = None  # index into `Script.utterances`; None for what the script does not hold
+    begins_turn: bool = False
 
 
 def speak(
@@ -63,6 +66,8 @@ def speak(
     catalogue: VoiceCatalogue,
     *,
     disclosure: str | None = None,
+    reminder: Reminder | None = None,
+    room: Room | None = None,
     pacing: Pacing | None = None,
     workers: int = 2,
     max_seconds: float = MAX_SECONDS,
@@ -70,32 +75,34 @@ def speak(
 ) -> Speech:
     """Return the programme at 44.1 kHz, each voice near -16 LUFS, with a cue per sentence and its chapters.
 
-    `disclosure` is spoken first, at t = 0, by the voice of the first speaker, as a chapter of its own. `progress` is
-    called in this thread with (sentences done, sentences in all). Raises `VoiceError` for a voice that is not allowed,
+    `disclosure` is spoken first, at t = 0, by the voice of the first speaker, as a chapter of its own, and `reminder`
+    now and then between sentences. `room` is left silent for music. `progress` is called in this thread with
+    (sentences done, sentences in all). Raises `VoiceError` for a voice that is not allowed,
     speaks another language or fails, `ScriptError` for text that a voice cannot speak, and `AudioError` if the result
     is longer than `max_seconds`.
     """
     voices = cast_voices(script, catalogue)
     pace = Pacing() if pacing is None else pacing
-    lines = list(lines_of(script, voices, pace, disclosure))
+    lines = list(lines_of(script, voices, pace, disclosure, room))
     if sum(line.gap for line in lines) > max_seconds:
         raise _too_long(max_seconds)
     sentences = _synthesise(lines, workers, max_seconds, progress)
+    if reminder is not None:
+        lines, sentences = _with_reminders(lines, sentences, reminder, next(iter(voices.values())), pace)
     gains = _even_gains(lines, sentences)
     trailing = pace.end + (script.utterances[-1].pause_after if script.utterances else 0.0)
+    trailing += room.after if room is not None else 0.0
     return _assemble(lines, sentences, gains, trailing, max_seconds)
 
 
-def lines_of(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure: str | None) -> Iterator[Line]:
+def lines_of(
+    script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosure: str | None, room: Room | None = None
+) -> Iterator[Line]:
     """Yield the sentences in their order; `disclosure` comes first."""
     first = True
+    said = -1
     if disclosure is not None:
-        voice = next(iter(voices.values()))
-        if found := voice.unspeakable(disclosure):
-            raise VoiceError(f"voice '{voice.id}' cannot speak the disclosure: {found.reason}")
-        for number, sentence in enumerate(split_sentences(" ".join(disclosure.split()))):
-            title = DISCLOSURE_CHAPTER if number == 0 else None
-            yield Line(DISCLOSURE_SPEAKER, voice, sentence, 0.0 if number == 0 else pace.sentence, title)
+        yield from _announcement(disclosure, next(iter(voices.values())), pace, DISCLOSURE_CHAPTER)
         first = False
     previous: str | None = None
     pause = 0.0
@@ -108,6 +115,8 @@ def lines_of(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosu
                 gap = pace.chapter
             else:
                 gap = pace.paragraph if utterance.speaker == previous else pace.speaker
+            said += 1
+            gap += room.before.get(said, 0.0) if room is not None else 0.0
             for number, sentence in enumerate(split_sentences(utterance.text)):
                 yield Line(
                     utterance.speaker,
@@ -115,8 +124,51 @@ def lines_of(script: Script, voices: Mapping[str, Voice], pace: Pacing, disclosu
                     sentence,
                     gap + pause if number == 0 else pace.sentence,
                     title if position == 0 and number == 0 else None,
+                    said,
+                    number == 0,
                 )
             first, previous, pause = False, utterance.speaker, utterance.pause_after
+
+
+def _announcement(text: str, voice: Voice, pace: Pacing, chapter: str | None) -> Iterator[Line]:
+    """Yield the sentences of what the script does not hold."""
+    if found := voice.unspeakable(text):
+        raise VoiceError(f"voice '{voice.id}' cannot speak the disclosure: {found.reason}")
+    for number, sentence in enumerate(split_sentences(" ".join(text.split()))):
+        yield Line(
+            DISCLOSURE_SPEAKER,
+            voice,
+            sentence,
+            0.0 if number == 0 else pace.sentence,
+            chapter if number == 0 else None,
+            begins_turn=number == 0,
+        )
+
+
+def _with_reminders(
+    lines: list[Line], sentences: list[Samples], reminder: Reminder, voice: Voice, pace: Pacing
+) -> tuple[list[Line], list[Samples]]:
+    """Return lines and sentences with the reminder in its places."""
+    ends, at = [], 0.0
+    for line, samples in zip(lines, sentences, strict=True):
+        at += line.gap + len(samples) / SAMPLE_RATE
+        ends.append(at)
+    since = max((end for line, end in zip(lines, ends, strict=True) if line.utterance is None), default=0.0)
+    said = [replace(line, gap=line.gap or pace.speaker) for line in _announcement(reminder.text, voice, pace, None)]
+    places = set(
+        reminder_places(ends, [line.begins_turn for line in lines], since=since, every_seconds=reminder.every_seconds)
+    )
+    sounds = [speak_line(line) for line in said] if places else []
+    all_lines: list[Line] = []
+    all_sentences: list[Samples] = []
+    for number, (line, samples) in enumerate(zip(lines, sentences, strict=True)):
+        if number in places:
+            all_lines += said
+            all_sentences += sounds
+            line = replace(line, gap=max(line.gap, pace.speaker))
+        all_lines.append(line)
+        all_sentences.append(samples)
+    return all_lines, all_sentences
 
 
 def _synthesise(
@@ -215,7 +267,7 @@ def _assemble(
         start = place + gap
         place = start + len(samples)
         programme[start:place] = samples * gains[line.voice.id]
-        cues.append(Cue(start / SAMPLE_RATE, place / SAMPLE_RATE, line.speaker, line.text))
+        cues.append(Cue(start / SAMPLE_RATE, place / SAMPLE_RATE, line.speaker, line.text, line.utterance))
         if line.chapter is not None:
             chapters.append(ChapterMark(start / SAMPLE_RATE, line.chapter))
     return Speech(programme, SAMPLE_RATE, tuple(cues), tuple(chapters))

@@ -228,6 +228,21 @@ class Upload(_Closed):
     kept_marks: list[Text]
 
 
+class Piece(_Closed):
+    """A bed or stinger: its name here, the digest of its file, and under what licence it was used."""
+
+    name: Text
+    digest: Digest
+    licence: Text
+    attribution: Text | None = None
+
+
+class Music(_Closed):
+    """`<ours>.music`: present only when music was mixed in."""
+
+    pieces: Annotated[list[Piece], Field(min_length=1)]
+
+
 class GeneratorInfo(_Closed):
     """The software that wrote the claim."""
 
@@ -270,6 +285,7 @@ OURS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "audit-log": AuditLog,
         "voice-consent": VoiceConsent,
         "upload": Upload,
+        "music": Music,
     }
 )
 """Our own assertions, by the last part of their label; the namespace comes before it."""
@@ -278,7 +294,7 @@ GATHERED = frozenset({"cawg.training-mining"})
 """A wish of the publisher, not something that the gateway observed; everything else is "created", so the signer's."""
 
 REPEATED = frozenset({"c2pa.soft-binding"})
-OPTIONAL = frozenset({"voice-consent", "upload"})
+OPTIONAL = frozenset({"voice-consent", "upload", "music"})
 DISCLOSURE = "c2pa.ai-disclosure"
 """Missing only in an upload whose sender declares that no machine made it."""
 

@@ -38,6 +38,7 @@ from policies.sentences import split_sentences
 from policies.spoken import Hearing
 from policies.text import Manuscript
 from policies.transcript import HeardWord, Transcript
+from synth.assets import AssetCatalogue
 from synth.audio import ChapterMark, Cue, SignedClip
 from synth.errors import ReadBackError
 from synth.fingerprint import Fingerprint, fingerprint
@@ -241,6 +242,7 @@ def build_chain(
         blobs=BlobStore(chosen.blobs),
         screener=WordScreener(),  # type: ignore[arg-type]  # stand-in
         voices=VoiceCatalogue({"quiet": QuietVoice()}),
+        assets=AssetCatalogue(),
         producer=producer or QuickProducer(),
         marks=(),
         fingerprint=lambda clip: HUM,

@@ -21,9 +21,10 @@ from synth.adapters.hibari import hibari_catalogue
 from synth.adapters.keyed import KeyedMark
 from synth.aigc import AigcLabel
 from synth.credentials import Screening
+from synth.imprint import Imprint
 from synth.markdown import parse_script
 from synth.pki import issue_development_chain
-from synth.produce import Imprint, Producer
+from synth.produce import Producer
 from synth.signing.filekey import FileKey
 from synth.tags import Tags, tag
 from tests.credentials_samples import FACTS, clip, digest

@@ -13,7 +13,8 @@ import numpy as np
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.audio import Samples
 from synth.credentials import Screening
-from synth.produce import Imprint, Producer, Production
+from synth.imprint import Imprint
+from synth.produce import Producer, Production
 from synth.script import Chapter, Script, Utterance
 from synth.voice import Unspeakable, VoiceCatalogue
 from synth.watermark import Detection, Payload, Presence

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from gateway.toolchain import Toolchain
     from gateway.verification.opening import Opener
     from gateway.verify import Verifier
+    from synth.assets import AssetCatalogue
     from synth.credentials import CredentialsReport
     from synth.manifest import SoftBindingAlgorithm
+    from synth.reminders import Reminder
     from synth.watermark import Watermark
 
 
@@ -217,11 +219,29 @@ def inspect_models(settings: Settings) -> list[dict[str, str]]:
     return rows
 
 
+def build_assets(settings: Settings) -> AssetCatalogue:
+    """Read the catalogues of music and pictures; one with a mistake, or a file that is not there, stops the process."""
+    from synth.assets import EMBEDDED, AssetCatalogue, read_assets
+
+    own = read_assets(settings.assets) if settings.assets is not None else ()
+    return AssetCatalogue([*read_assets(EMBEDDED), *own])
+
+
+def build_reminder(settings: Settings) -> Reminder | None:
+    """Return what is said again in long programmes, if anything is."""
+    from synth.reminders import Reminder
+
+    if not settings.reminder_minutes:
+        return None
+    return Reminder(" ".join(settings.reminder.split()), 60.0 * settings.reminder_minutes)
+
+
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
     from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
+    from synth.imprint import Imprint
     from synth.master import PRESETS
-    from synth.produce import Imprint, Producer
+    from synth.produce import Producer
 
     log = build_log(settings)
     log_files = build_log_files(settings, log)
@@ -229,6 +249,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         log_files.check(session)
     marks = build_marks(settings)
     voices = build_voices(settings)
+    assets = build_assets(settings)
     producer = Producer(
         catalogue=voices,
         marks=marks,
@@ -241,6 +262,8 @@ def build_toolchain(settings: Settings) -> Toolchain:
         renditions=settings.renditions,
         soft_bindings=soft_bindings(marks),
         target_lufs=PRESETS[settings.loudness],
+        assets=assets,
+        reminder=build_reminder(settings),
         workers=max(SPEAKERS, settings.speech_concurrency),
     )
     screener, shadows = build_screeners(settings)
@@ -257,6 +280,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         blobs=build_blobs(settings),
         screener=screener,
         voices=voices,
+        assets=assets,
         producer=producer,
         marks=marks,
         fingerprint=fingerprint_clip,

@@ -17,6 +17,7 @@ MILESTONES = {
     "received": 0,
     "screened": 4,
     "speak": 4,
+    "mix": 13,
     "master": 14,
     "mark": 18,
     "encode": 78,

@@ -14,8 +14,8 @@ from synth.credentials import CredentialsDetail, CredentialsReport, CredentialsS
 from synth.decode import decode
 from synth.encode import MEDIA_TYPES
 from synth.errors import CredentialsError, ReadBackError
+from synth.imprint import Imprint
 from synth.master import TARGET_LUFS
-from synth.produce import Imprint
 from synth.readback import CEILING_DBTP, Expected, read_back
 from synth.tags import read_tags
 from synth.watermark import Payload, reads_back

@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gateway.toolchain import fingerprint_clip
 from synth.aigc import AigcLabel
+from synth.assets import AssetCatalogue, read_assets
 from synth.audio import Samples
 from synth.credentials import CredentialsState
 from synth.decode import decode
+from synth.encode import encode_wav
+from synth.errors import ScriptError
 from synth.excerpt import bound_fingerprint
 from synth.fingerprint import Fingerprint, fingerprint
+from synth.imprint import Imprint
 from synth.master import TARGET_LUFS
-from synth.produce import RENDITIONS, Imprint, Production, Stage
+from synth.music import Asset, Bed, Stinger
+from synth.produce import RENDITIONS, Production, Stage
 from synth.readback import CEILING_DBTP
 from synth.tags import read_tags
 from synth.watermark import Payload, reads_back
@@ -205,6 +211,44 @@ class PeakyMark(NoiseMark):
         marked = super().embed(samples, sample_rate, payload)
         loud = np.abs(marked) > 0.8 * np.abs(marked).max()
         return np.where(loud, marked * np.float32(1.6), marked)
+
+
+@BOTH
+def test_music_is_under_the_marks_and_named_in_credentials_and_tags(tmp_path: Path, place: int) -> None:
+    time = np.arange(5 * 44_100) / 44_100
+    (tmp_path / "calm.wav").write_bytes(encode_wav((0.1 * np.sin(4_000 * time)).astype(np.float32), 44_100))
+    (tmp_path / "assets.toml").write_text(
+        '[[asset]]\nname = "calm"\nkind = "bed"\nfile = "calm.wav"\n'
+        'licence = "CC-BY-4.0"\nattribution = "By A. Nonymous"'
+    )
+    maker = producer(assets=AssetCatalogue(read_assets(tmp_path)), renditions=[RENDITIONS[place]])
+    scored = dataclasses.replace(script(), beds=(Bed(Asset("calm", 0, 0), -12.0, 0, 4),))
+    made = maker.produce(scored, episode_id=EPISODE, at=AT, screening=SCREENING, disclosure=DISCLOSURE)
+    (clip,) = made.clips
+    assert [mark for mark, _ in clip.marks] == ["keyed", "audioseal"]
+    assert [card.name for card in made.assets] == ["calm"]
+    assert b"org.assay-gateway.music" in clip.manifest_store
+    assert b"sha256:" + made.assets[0].sha256.encode() in clip.manifest_store
+    assert "Music: By A. Nonymous (CC-BY-4.0)." in read_tags(clip.data, clip.media_type).comment
+    assert Stage.MIX in [time.stage for time in made.times]
+    sound = decode(clip.data)
+    tail = sound.samples[round(made.cues[-1].end * sound.sample_rate) :][: sound.sample_rate]
+    assert np.argmax(np.abs(np.fft.rfft(tail))) == pytest.approx(4_000 / (2 * np.pi), abs=2)
+
+
+def test_music_that_is_not_here_is_refused_before_a_word_is_spoken() -> None:
+    scored = dataclasses.replace(script(), stingers=(Stinger(Asset("bell", 0, 0), 0.0, 2),))
+    told: list[Stage] = []
+    with pytest.raises(ScriptError, match="no stinger is called 'bell'"):
+        producer().produce(
+            scored,
+            episode_id=EPISODE,
+            at=AT,
+            screening=SCREENING,
+            disclosure=None,
+            progress=lambda *step: told.append(step[0]),
+        )
+    assert told == []
 
 
 @pytest.mark.parametrize("target", [-14.0, -23.0])

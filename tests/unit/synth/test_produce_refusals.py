@@ -15,7 +15,7 @@ from synth.credentials import ClipFacts, CredentialsReport, Screening
 from synth.decode import decode
 from synth.encode import encode
 from synth.errors import AudioError, CredentialsError, MarkUnavailableError, ReadBackError, VoiceError
-from synth.produce import Imprint
+from synth.imprint import Imprint
 from synth.readback import Expected, read_back
 from synth.tags import Tags, tag
 from synth.voice import VoiceCatalogue

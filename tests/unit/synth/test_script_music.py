@@ -6,7 +6,7 @@ import pytest
 
 from synth.errors import ScriptError
 from synth.markdown import parse_script
-from synth.music import MAX_STINGERS, refuse_unknown_assets
+from synth.music import MAX_STINGERS
 from synth.script import Script
 
 VOICES = "voices:\n  READER: hibari-heart\n"
@@ -62,13 +62,6 @@ def test_every_asset_keeps_its_place_in_the_authors_text() -> None:
     script = parse_script(head + "One.\n  [stinger bell -3dB]\nTwo.")
     assert {asset.name for asset in script.assets} == {"harbour", "calm-loop", "bell"}
     assert all(script.source[asset.start : asset.end] == asset.name for asset in script.assets)
-
-
-def test_an_unknown_asset_is_refused_at_its_place() -> None:
-    script = parse_script(SOLO + "One.\n[stinger bell]\n")
-    with pytest.raises(ScriptError, match=r"line 7, column 10: asset 'bell' is not known here; known: calm, rain"):
-        refuse_unknown_assets(script.source, script.assets, ["rain", "calm"])
-    refuse_unknown_assets(script.source, script.assets, ["bell"])
 
 
 def test_music_changes_the_plan_and_its_absence_does_not() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from synth.casting import cast_voices
 from synth.errors import AudioError, ScriptError, VoiceError
 from synth.loudness import measure_loudness
 from synth.markdown import parse_script
+from synth.reminders import Reminder, reminder_places
 from synth.script import Script
 from synth.speak import DISCLOSURE_CHAPTER, DISCLOSURE_SPEAKER, SAMPLE_RATE, Pacing, speak
 from synth.tone import ToneVoice
@@ -181,3 +184,46 @@ def test_an_error_in_progress_stops_the_work() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         speak(script(), catalogue(), progress=cancel)
+
+
+REMINDER = "These voices are synthetic."
+
+
+def long_script(turns: int) -> Script:
+    return parse_script(
+        HEAD + "\n\n".join(f"{'ANNA' if n % 2 else 'BEN'}: " + "Word after word. " * 8 for n in range(turns))
+    )
+
+
+def test_reminder_is_said_between_turns_again_and_again() -> None:
+    speech = speak(long_script(40), catalogue(), disclosure=DISCLOSURE, reminder=Reminder(REMINDER, 60.0))
+    announced = [cue for cue in speech.cues if cue.utterance is None]
+    assert announced[0].text == DISCLOSURE
+    said = announced[1:]
+    assert len(said) >= 2
+    assert {cue.text for cue in said} == {REMINDER}
+    starts = [cue.start for cue in announced]
+    assert all(60.0 <= later - earlier < 60.0 + 45.0 for earlier, later in itertools.pairwise(starts))
+    for cue in said:
+        after = speech.cues[speech.cues.index(cue) + 1]
+        before = speech.cues[speech.cues.index(cue) - 1]
+        assert before.utterance != after.utterance
+        assert cue.start - before.end >= 0.49
+        assert after.start - cue.end >= 0.49
+
+
+def test_reminder_changes_no_other_word() -> None:
+    plain = speak(long_script(20), catalogue(), disclosure=DISCLOSURE)
+    reminded = speak(long_script(20), catalogue(), disclosure=DISCLOSURE, reminder=Reminder(REMINDER, 60.0))
+    assert [cue.text for cue in reminded.cues if cue.text != REMINDER] == [cue.text for cue in plain.cues]
+    assert len(reminded.cues) > len(plain.cues)
+
+
+def test_turn_that_never_ends_is_interrupted_between_sentences() -> None:
+    ends = [10.0 * number for number in range(1, 31)]
+    never = [True] + [False] * 29
+    assert list(reminder_places(ends, never, since=0.0, every_seconds=60.0)) == [11, 22]
+
+
+def test_reminder_is_not_said_when_all_is_said() -> None:
+    assert not list(reminder_places([100.0], [True], since=0.0, every_seconds=60.0))

@@ -78,8 +78,8 @@ test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, wh
 coqui-voice: setup-coqui ## make a VITS voice for coqui-tts out of a packaged one, offline, into var/models/coqui-joe
 	@$(BIN)/python -m synth.training.coqui_voice --out var/models/coqui-joe
 
-test-outside: setup-dev ## check with Debian's programs (root installs them): the published log with Go and nginx, keys in SoftHSM
-	@for package in golang-go golang-golang-x-mod-dev nginx-light softhsm2; do \
+test-outside: setup-dev ## check with Debian's programs (root installs them): the published log with Go and nginx, keys in SoftHSM, alert rules with promtool
+	@for package in golang-go golang-golang-x-mod-dev nginx-light softhsm2 prometheus; do \
 	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then apt-get install -y --no-install-recommends $$missing; \

@@ -39,6 +39,7 @@ QUEUE = "episodes"
 WORKFLOW = "episode"
 MAX_WORKFLOWS = 10  # an episode that killed its worker this often is at fault itself
 SETTLE_POLL_SECONDS = 0.1
+HUNG_SECONDS = 300.0  # a keeper that was silent for so long hangs: no chore and no transaction takes as long
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class Engine:
         self._chores: Sequence[Callable[[], object]] = ()
         self._with_beat: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
+        self._looked = time.monotonic()  # when the keeper last came by
         self._keeper: threading.Thread | None = None
         self._companions: Sequence[Companion] = ()
         self._running: set[str] = set()  # workflows that have a thread in this process
@@ -124,6 +126,11 @@ class Engine:
     def is_working(self) -> bool:
         """True while this process takes episodes off the queue."""
         return self._work is not None
+
+    @property
+    def is_alive(self) -> bool:
+        """False once a worker has not looked around for so long that a supervisor should restart it."""
+        return not self.is_working or time.monotonic() - self._looked < HUNG_SECONDS
 
     def enqueue(self, episode_id: str) -> None:
         """See that the episode is being worked on; call it after the commit that made it ready, as often as you like.
@@ -321,6 +328,7 @@ class Engine:
         """Beat and sweep until told to stop; a database that is away is waited for."""
         next_sweep, next_chores = 0.0, 0.0
         while not self._stopping.is_set():
+            self._looked = time.monotonic()
             try:
                 self._leases.beat()
                 self._with_beat()

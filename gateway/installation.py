@@ -38,6 +38,7 @@ OPERATIONAL = frozenset(
         "max_script_bytes",
         "max_upload_bytes",
         "max_upload_seconds",
+        "metrics_listen",
         "oidc_label",
         "policy",
         "shadow_policies",

@@ -224,6 +224,10 @@ class Settings(BaseSettings):
     pkcs11_token: str = Field("", description="Label of the token.")
     pkcs11_key: str = Field("", description="Label of the private key in the token.")
     pkcs11_pin_file: Path | None = Field(None, description="File with the token's PIN in its first line, mode 0600.")
+    metrics_listen: str = Field(
+        "", max_length=255, description="`host:port` where this process shows `/metrics`, apart from the public port."
+    )
+    metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that `/metrics` then wants.")
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")
@@ -256,6 +260,8 @@ class Settings(BaseSettings):
         if self.tsa_required and not self.tsa_url:
             raise ValueError("tsa_required without an authority would hold every episode; set ASSAY_TSA_URL")
         self._refuse_unsafe_sign_in()
+        if self.metrics_listen and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}", self.metrics_listen):
+            raise ValueError("metrics_listen must be host:port, for example 127.0.0.1:9464; set ASSAY_METRICS_LISTEN")
         if self.environment is Environment.PRODUCTION:
             if not self.public_url.startswith("https://"):
                 raise ValueError("production needs an https public_url; set ASSAY_PUBLIC_URL")

@@ -7,6 +7,7 @@ from gateway.app.installed import (
     record_key_change,
     record_texts_change,
 )
+from gateway.app.observing import build_metrics, build_metrics_listener
 from gateway.app.parts import (
     build_blobs,
     build_countersigning,
@@ -53,6 +54,8 @@ __all__ = [
     "build_log",
     "build_log_files",
     "build_marks",
+    "build_metrics",
+    "build_metrics_listener",
     "build_pipeline",
     "build_screener",
     "build_screeners",

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from gateway.blobs import BlobStore
     from gateway.countersigning import Countersigning
     from gateway.db import Database
-    from gateway.engine import Engine
+    from gateway.engine import Engine, Work
     from gateway.logfiles import LogFiles
+    from gateway.observation.metrics import Metrics
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -311,13 +312,17 @@ def start_worker(
     *,
     progress: Progress | None = None,
     chores: Sequence[Callable[[], object]] = (),
+    metrics: Metrics | None = None,
 ) -> None:
     """Make this process a worker, after tidying up what crashes of earlier ones left, and publishing what they did not.
+
+    With `metrics`, every step is counted there.
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
     from gateway import shadow
     from gateway.countersigner import Countersigner
+    from gateway.observation.work import ObservedWork
     from gateway.sequencing import settle_soon
 
     toolchain.blobs.sweep()
@@ -329,8 +334,11 @@ def start_worker(
         publish=lambda: toolchain.log_files.publish_if_possible(toolchain.database.read),
     )
     companions = (countersigner,) if toolchain.countersigning.is_configured else ()
+    work: Work = build_pipeline(toolchain, progress=progress)
+    if metrics is not None:
+        work = ObservedWork(work, database=toolchain.database, metrics=metrics)
     engine.start(
-        build_pipeline(toolchain, progress=progress),
+        work,
         chores=[*worker_chores(toolchain), *chores],
         companions=companions,
         with_beat=partial(settle_soon, toolchain.database, toolchain.log),

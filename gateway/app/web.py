@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gateway.app.federation import build_federation
 from gateway.app.installed import record_installation
+from gateway.app.observing import build_metrics, build_metrics_listener
 from gateway.app.parts import (
     build_engine,
     build_toolchain,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from gateway.engine import Engine
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
-    from gateway.verification.tally import Tally
 
 VERIFY_BURST = 20  # files that one client may have checked at once ...
 VERIFY_INTERVAL_SECONDS = 3.0  # ... and then one per so many seconds: enough for people, slow for hill-climbing
@@ -53,25 +53,37 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     from gateway.api.mount import mount
     from gateway.console.mount import mount_console
     from gateway.mcp.mount import mount_agents
+    from gateway.observation.requests import ObservedRequests
     from gateway.verification.tally import Tally
 
     settings = toolchain.settings
     engine = build_engine(settings, toolchain.database)
     tally = Tally(database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
-    backend = build_backend(toolchain, engine, tally)
+    metrics = build_metrics(toolchain)
+    listener = build_metrics_listener(settings, metrics, engine)
+
+    def count(conclusion: str) -> None:
+        metrics.verification(conclusion)
+        tally.count(conclusion)
+
+    backend = build_backend(toolchain, engine, count)
     record_installation(toolchain)  # after whatever makes a key
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if with_worker:
-            start_worker(engine, toolchain, chores=[tally.tell_if_due])
+        if listener is not None:
+            listener.start()
         try:
+            if with_worker:
+                start_worker(engine, toolchain, chores=[tally.tell_if_due], metrics=metrics)
             async with agents.running():
                 yield
         finally:
             backend.examinations.close()
             tally.tell()
             engine.stop()
+            if listener is not None:
+                listener.stop()
             backend.verifier.close()
             toolchain.close()
 
@@ -83,6 +95,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         docs_url=None,  # the interactive pages load scripts from a CDN, which the security headers rightly refuse
         redoc_url=None,
     )
+    app.add_middleware(ObservedRequests, metrics=metrics)  # before `mount`, whose envelope is put around it
     mount(app, backend)
     mount_console(app, build_console(backend))
     agents = mount_agents(app, backend)
@@ -115,8 +128,8 @@ def build_console(backend: Backend) -> Console:
     )
 
 
-def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend:
-    """Put together what the routes need."""
+def build_backend(toolchain: Toolchain, engine: Engine, count: Callable[[str], None]) -> Backend:
+    """Put together what the routes need; `count` is told the conclusion of every verification."""
     import time
     from datetime import timedelta
 
@@ -145,9 +158,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, tally: Tally) -> Backend
         if settings.signer == "file" and settings.pkcs11_module is None:
             files.private("claim-signer.key")
 
-    verifier = build_verifier(
-        settings, database=database, log=log, marks=toolchain.marks, public=True, count=tally.count
-    )
+    verifier = build_verifier(settings, database=database, log=log, marks=toolchain.marks, public=True, count=count)
     signer = ReportSigner(private_key_pem=make_report_key(files), endpoint=settings.public_url)
     publish_report_key(files, signer.jwk)
     return Backend(

@@ -13,7 +13,14 @@ def work() -> None:
     import signal
     import threading
 
-    from gateway.app import build_engine, build_toolchain, record_installation, start_worker
+    from gateway.app import (
+        build_engine,
+        build_metrics,
+        build_metrics_listener,
+        build_toolchain,
+        record_installation,
+        start_worker,
+    )
     from gateway.cli.journal import start_journal
     from gateway.settings import load_settings
 
@@ -25,9 +32,15 @@ def work() -> None:
     toolchain = build_toolchain(settings)
     record_installation(toolchain)
     engine = build_engine(settings, toolchain.database)
-    start_worker(engine, toolchain)
-    click.echo("worker ready", err=True)
+    metrics = build_metrics(toolchain)
+    listener = build_metrics_listener(settings, metrics, engine)
+    if listener is not None:
+        listener.start()
     try:
+        start_worker(engine, toolchain, metrics=metrics)
+        click.echo("worker ready", err=True)
         stop.wait()
     finally:
         engine.stop(patience_seconds=DRAIN_SECONDS)
+        if listener is not None:
+            listener.stop()

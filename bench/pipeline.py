@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bench.conditions import conditions
 from gateway.cli.embedded import EmbeddedGate, embedded_gate
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.settings import load_settings
 from gateway.submissions import Timeline
 from synth.encode import encode_mp3
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.speak import speak
 
 SCRIPT = Path("examples/morning-briefing.md")

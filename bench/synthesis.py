@@ -33,7 +33,7 @@ from synth.adapters.coqui import CoquiEngine, CoquiVoice
 from synth.adapters.hibari import HibariEngine, hibari_catalogue
 from synth.adapters.hibari_alphabet import first_unspeakable
 from synth.audio import Samples
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.segments import RememberingVoice, SegmentCache
 from synth.speak import speak
 from synth.voice import Voice, VoiceCatalogue

@@ -35,7 +35,7 @@ from gateway.verification.report import Report
 from gateway.verify import Verifier
 from synth.decode import decode
 from synth.encode import encode_mp3
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.speak import speak
 
 SCRIPT = Path("examples/morning-briefing.md")

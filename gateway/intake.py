@@ -13,12 +13,11 @@ from audit.event import Event, EventKind, Fact
 from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
+from gateway.manuscripts import manuscript_of
 from gateway.submissions import State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
-from policies.text import Manuscript, Turn
 from synth.casting import cast_voices
-from synth.markdown import parse_script
-from synth.script import Script
+from synth.formats import parse_script
 
 MAX_IDEMPOTENCY_KEY = 255  # characters, as wide as the column
 
@@ -103,9 +102,3 @@ def _earlier(session: Session, api_key_id: str, idempotency_key: str | None, dig
             episode_id=row.id,
         )
     return row
-
-
-def manuscript_of(script: Script) -> Manuscript:
-    """Return what is screened: the author's whole text, with who speaks where."""
-    turns = tuple(Turn(utterance.speaker, utterance.start, utterance.end) for utterance in script.utterances)
-    return Manuscript(text=script.source, language=script.language, turns=turns)

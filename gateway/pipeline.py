@@ -58,7 +58,7 @@ from gateway.facts import (
     hearing_row,
     timeline_row,
 )
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.sequencing import settle, settle_soon
 from gateway.submissions import (
     RESTING,
@@ -76,7 +76,7 @@ from gateway.toolchain import Toolchain
 from policies.decision import Verdict, strictest
 from synth.credentials import Screening
 from synth.errors import SignerUnavailableError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 
 SYSTEM, POLICY = "system", "policy"  # actors that are no API key
 LISTENED_TYPE = "audio/mpeg"  # the lossy rendition: whatever survives its coding is in the others too

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.submissions import Submission
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
 from synth.errors import SynthError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 
 if TYPE_CHECKING:
     from gateway.db import Database

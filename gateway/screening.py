@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from policies.text import Manuscript, Turn
-from synth.markdown import parse_script
+from synth.formats import parse_script
 
 
 class Format(StrEnum):

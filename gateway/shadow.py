@@ -25,14 +25,14 @@ from audit.store import UtcDateTime
 from gateway.commitments import commit, secret_of
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.sequencing import settle_soon
 from gateway.submissions import TERMINAL, Erasure, Submission
 from gateway.toolchain import Toolchain
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
 from synth.errors import SynthError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 
 if TYPE_CHECKING:
     from gateway.db import Database

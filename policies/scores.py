@@ -52,7 +52,13 @@ class Examination:
 def sentence_scores(rules: Sequence[Scoring], listed: Sequence[Views]) -> list[tuple[SentenceScores, ...]]:
     """Return the scores of every sentence of every manuscript; each distinct text is scored once by each rule."""
     readings = [
-        [(sentence, [text for _, text in views.readings(sentence.start, sentence.end)]) for sentence in views.sentences]
+        [
+            (
+                views.manuscript.author_span(Span(sentence.start, sentence.end)),
+                [text for _, text in views.readings(sentence.start, sentence.end)],
+            )
+            for sentence in views.sentences
+        ]
         for views in listed
     ]
     texts = list(dict.fromkeys(text for sentences in readings for _, read in sentences for text in read))
@@ -65,11 +71,11 @@ def sentence_scores(rules: Sequence[Scoring], listed: Sequence[Views]) -> list[t
     result = []
     for sentences in readings:
         scored = []
-        for sentence, read in sentences:
+        for span, read in sentences:
             highest: dict[str, float] = {}
             for text in read:
                 for category, score in merged[text].items():
                     highest[category] = max(highest.get(category, 0.0), score)
-            scored.append(SentenceScores(Span(sentence.start, sentence.end), highest))
+            scored.append(SentenceScores(span, highest))
         result.append(tuple(scored))
     return result

@@ -155,7 +155,8 @@ class Screener:
             found = [check(rule) for rule in rules]
         findings = [finding for listed in found for finding in listed]
         findings += self._respelled(rules, manuscript, views, findings)
-        ordered = sorted(findings, key=_order)
+        placed = [replace(finding, span=manuscript.author_span(finding.span)) for finding in findings]
+        ordered = sorted(placed, key=_order)
         return Decision(
             verdict=strictest([finding.verdict for finding in ordered]),
             findings=tuple(ordered),
@@ -243,10 +244,14 @@ def _refuse_impossible_findings(findings: Sequence[Finding], *, length: int) -> 
 def _refuse_impossible_text(manuscript: Manuscript) -> None:
     try:
         manuscript.text.encode()
+        if manuscript.origin is not None:
+            manuscript.origin.text.encode()
     except UnicodeEncodeError as error:
         raise ScreeningError(
             f"character {error.start} is half of a surrogate pair, so the text has no UTF-8 form; repair its encoding"
         ) from error
+    if manuscript.origin is not None and len(manuscript.origin.places) != len(manuscript.text):
+        raise ScreeningError("the way back to the author's text is broken; the script was read wrongly, report it")
     for turn in manuscript.turns:
         if not 0 <= turn.start <= turn.end <= len(manuscript.text):
             raise ScreeningError(

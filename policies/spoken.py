@@ -140,7 +140,8 @@ class SpokenCheck:
         stretches: Sequence[Stretch],
     ) -> Hearing:
         policy = self._screener.policy
-        ordered = sorted(findings, key=lambda one: (-one.verdict.severity, one.span.start, one.rule, one.category))
+        placed = [replace(finding, span=manuscript.author_span(finding.span)) for finding in findings]
+        ordered = sorted(placed, key=lambda one: (-one.verdict.severity, one.span.start, one.rule, one.category))
         decision = Decision(
             verdict=strictest([finding.verdict for finding in ordered]),
             findings=tuple(ordered),

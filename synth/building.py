@@ -7,12 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from synth.characters import error_at
 from synth.frontmatter import MAX_TITLE_CHARACTERS, FrontMatter
+from synth.lexicon import respell
 from synth.music import MAX_STINGERS, Cue, Stinger, join_beds
-from synth.script import Chapter, Script, Utterance
+from synth.script import Chapter, Note, Script, Utterance
+from synth.traced import Traced
 
 MAX_PAUSE_SECONDS = 30.0  # a longer silence sounds like a broken player
 MAX_TOTAL_PAUSE_SECONDS = 600.0  # pauses are cheap to write and expensive to store: ten minutes per programme
 MAX_CHAPTERS = 200  # the table of contents of an MP3 holds 255
+MAX_NOTES = 100  # nobody reads more
+# About 14 are spoken per second: four hours, the longest file that verification reads back. Pronunciations and spelled
+# words may make a short file long.
+MAX_SPOKEN_CHARACTERS = 200_000
 
 
 @dataclass
@@ -29,7 +35,9 @@ class Builder:
     title: tuple[str, int, int] = ("", 0, 0)  # of the chapter being read
     paused: float = 0.0  # seconds, in all
     said: int = 0  # utterances, in all
+    spoken: int = 0  # characters, in all
     stingers: list[Stinger] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     played: list[Cue | None] = field(default_factory=list)  # what plays under each utterance
     bed: Cue | None = None  # what plays under the next one
     idle: int | None = None  # offset of a bed that no words followed yet
@@ -61,14 +69,31 @@ class Builder:
         self.utterances = []
         self.bed = self.head.bed
 
-    def say(self, utterance: Utterance) -> None:
-        """Add words; raises `ScriptError` if there are none."""
-        if not any(character.isalnum() for character in utterance.text):
-            raise error_at(self.source, utterance.start, "this turn has no words to speak")
-        self.utterances.append(utterance)
+    def say(self, speaker: str, words: Traced, *, verbatim: tuple[int, int] | None = None) -> None:
+        """Add words, single-spaced and respelled; `verbatim` is their range where it holds exactly these words.
+
+        Raises `ScriptError` if there are none.
+        """
+        plain = words.collapsed()
+        start, end = verbatim or ((min(plain.places), max(plain.places) + 1) if plain.places else (0, 0))
+        if not any(character.isalnum() for character in plain.text):
+            raise error_at(self.source, start, "this turn has no words to speak")
+        spoken, respelled = respell(plain, self.head.lexicon)
+        self.spoken += len(spoken.text)
+        if self.spoken > MAX_SPOKEN_CHARACTERS:
+            raise error_at(
+                self.source, start, f"more than {MAX_SPOKEN_CHARACTERS} characters are spoken; split the script"
+            )
+        places = None if verbatim and not self.head.lexicon else spoken.places
+        self.utterances.append(Utterance(speaker, spoken.text, start, end, places=places, respelled=respelled))
         self.played.append(self.bed)
         self.said += 1
         self.idle = None
+
+    def note(self, offset: int, message: str) -> None:
+        """Tell the author about something that is not spoken, or not as asked."""
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(Note(message, offset))
 
     @property
     def speaker(self) -> str | None:
@@ -90,7 +115,7 @@ class Builder:
         total = last.pause_after + seconds
         if total > MAX_PAUSE_SECONDS:
             raise error_at(self.source, offset, f"pauses in a row exceed {MAX_PAUSE_SECONDS:g} seconds")
-        self.utterances[-1] = replace(last, pause_after=total)
+        self.utterances[-1] = replace(last, pause_after=total, pauses=(*last.pauses, seconds))
 
     def play(self, offset: int, bed: Cue | None) -> None:
         """Change the music under the words that follow, until their chapter ends; None is silence."""
@@ -126,10 +151,15 @@ class Builder:
             title_end=head.title_end,
             author=head.author,
             description=head.description,
+            show_start=head.show_start,
+            author_start=head.author_start,
+            description_start=head.description_start,
             explicit=head.explicit,
             cover=head.cover,
             beds=join_beds(self.played),
             stingers=tuple(self.stingers),
+            lexicon=head.lexicon,
+            notes=tuple(sorted(self.notes, key=lambda note: note.start)),
         )
 
     def _in_order(self) -> Iterator[str]:

@@ -27,6 +27,8 @@ def cast_voices(script: Script, catalogue: VoiceCatalogue) -> Mapping[str, Voice
 
 def source_offset(source: str, utterance: Utterance, offset: int) -> int:
     """Return where character `offset` of `utterance.text` stands in the author's text."""
+    if utterance.places is not None:
+        return utterance.places[min(offset, len(utterance.places) - 1)]
     before = sum(not character.isspace() for character in utterance.text[:offset])
     for place in range(utterance.start, utterance.end):
         if source[place].isspace() or source[place] in "*_":

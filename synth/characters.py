@@ -43,7 +43,7 @@ def refuse_characters(text: str) -> None:
             continue
         if character == "\r" and text[offset + 1 : offset + 2] == "\n":
             continue
-        reason = _reason(character)
+        reason = refused_character(character)
         if reason is None:
             continue
         if character == "\ufeff" and offset == 0:
@@ -51,8 +51,8 @@ def refuse_characters(text: str) -> None:
         raise error_at(text, offset, f"U+{ord(character):04X} is {reason}; remove it")
 
 
-def _reason(character: str) -> str | None:
-    """Say why `character` is refused, or None."""
+def refused_character(character: str) -> str | None:
+    """Return why no script may hold `character`, or None."""
     if ord(character) in _INVISIBLE:
         return "an invisible character"
     return _REASONS.get(unicodedata.category(character))

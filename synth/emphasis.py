@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from synth.characters import error_at
+from synth.traced import Traced
 
 _RUN = re.compile(r"\*+|_+")
 _OPENS_AFTER = frozenset("(\"'“‘—–-")
@@ -17,12 +18,12 @@ _MARKS = frozenset("*_")
 LONGEST_RUN = 3  # `***x***`; a longer run is a rule or an accident
 
 
-def strip_emphasis(source: str, start: int, end: int) -> str:
-    """Return `source[start:end]` without its emphasis marks; raise `ScriptError` for one that has no clear meaning."""
-    text = source[start:end]
+def strip_emphasis(source: str, words: Traced) -> Traced:
+    """Return `words` without their emphasis marks; raise `ScriptError` for one that has no clear meaning."""
+    text = words.text
     open_runs: list[tuple[str, int]] = []
     for match in _RUN.finditer(text):
-        run, offset = match.group(), start + match.start()
+        run, offset = match.group(), words.place(match.start())
         if len(run) > LONGEST_RUN:
             raise error_at(source, offset, f"'{run[:8]}' is not emphasis; use one to three marks")
         if open_runs and open_runs[-1][0] == run and _may_close(text, match.start(), match.end()):
@@ -36,7 +37,7 @@ def strip_emphasis(source: str, start: int, end: int) -> str:
     if open_runs:
         run, offset = open_runs[-1]
         raise error_at(source, offset, f"'{run}' opens an emphasis that its turn does not close; close or remove it")
-    return _RUN.sub("", text)
+    return words.without((match.start(), match.end()) for match in _RUN.finditer(text))
 
 
 def _may_open(text: str, start: int, end: int) -> bool:

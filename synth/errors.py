@@ -1,5 +1,7 @@
 """Every error that leaves `synth`."""
 
+from __future__ import annotations
+
 
 class SynthError(Exception):
     """Base of all errors raised by this package; the message says what, why and what to do."""
@@ -10,8 +12,15 @@ class ScriptError(SynthError):
 
     def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
         super().__init__(f"line {line}, column {column}: {message}")
+        self.reason = message
         self.line = line
         self.column = column
+
+    def above(self, lines: int) -> ScriptError:
+        """Return the same error in a text without the `lines` before it; one that points at these stays at line 1."""
+        if self.line <= lines:
+            return ScriptError(self.reason)
+        return ScriptError(self.reason, line=self.line - lines, column=self.column)
 
 
 class VoiceError(SynthError):

@@ -7,13 +7,16 @@ indented `NAME: voice-id` lines. It looks like YAML but has no types, anchors or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from synth.characters import error_at
+from synth.lexicon import Pronunciation, add_pronunciation
 from synth.music import ASSET, Asset, Cue, read_bed
 
-KEYS = ("title", "show", "language", "voices", "author", "description", "explicit", "cover", "bed")
+KEYS = ("title", "show", "language", "voices", "author", "description", "explicit", "cover", "bed", "lexicon", "format")
+FORMATS = ("markdown", "text", "podcastfy", "ssml", "fountain")  # that a body may be written in
+SECTIONS = ("voices", "lexicon")  # keys with indented lines
 MAX_TITLE_CHARACTERS = 200  # directories cut titles near 150; a longer one is a pasted text
 MAX_SPEAKERS = 20  # nobody can tell more voices apart, and each one costs a loudness pass
 MAX_DESCRIPTION_BYTES = 4_000  # what podcast directories keep
@@ -42,22 +45,30 @@ class FrontMatter:
     body_start: int  # offset of the first character after the head
     author: str = ""
     description: str = ""
+    show_start: int = 0  # where these begin in the author's text
+    author_start: int = 0
+    description_start: int = 0
     explicit: bool | None = None
     cover: Asset | None = None
     bed: Cue | None = None  # music under the whole episode
+    lexicon: tuple[Pronunciation, ...] = ()
+    format: str = ""  # of the body; empty for the Markdown dialect
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class Value:
+    """The text behind a key of the head."""
+
     text: str
     start: int  # offset of `text` in the author's text
 
 
 def parse_front_matter(source: str) -> FrontMatter:
     """Read the head of `source`; raise `ScriptError` with the place and the way out."""
-    values: dict[str, _Value] = {}
+    values: dict[str, Value] = {}
     voices: dict[str, str] = {}
-    in_voices = False
+    lexicon: list[Pronunciation] = []
+    section = ""
     lines = lines_of(source)
     first_start, first = next(lines, (0, ""))
     if first != "---":
@@ -66,14 +77,15 @@ def parse_front_matter(source: str) -> FrontMatter:
         if len(line) > MAX_LINE_CHARACTERS:
             raise error_at(source, start, f"a line of the head exceeds {MAX_LINE_CHARACTERS} characters; shorten it")
         if line == "---":
-            return _build(source, values, voices, body_start=start + len(line))
+            return build_front_matter(source, values, voices, lexicon, body_start=start + len(line))
         if not line:
             continue
-        if line[0] in " \t" and in_voices:
-            _add_voice(source, start, line, voices)
-            continue
-        key = _add_value(source, start, line, values)
-        in_voices = key == "voices"
+        if line[0] in " \t" and section == "voices":
+            _read_voice(source, start, line, voices)
+        elif line[0] in " \t" and section == "lexicon":
+            _read_pronunciation(source, start, line, lexicon)
+        else:
+            section = _add_value(source, start, line, values)
     raise error_at(source, len(source), "the head of the script does not end; close it with a line '---'")
 
 
@@ -86,7 +98,7 @@ def lines_of(source: str, start: int = 0) -> Iterator[tuple[int, str]]:
         start = end + 1
 
 
-def _add_value(source: str, start: int, line: str, values: dict[str, _Value]) -> str:
+def _add_value(source: str, start: int, line: str, values: dict[str, Value]) -> str:
     match = _KEY_LINE.fullmatch(line)
     if match is None:
         raise error_at(source, start, f"expected 'key: value' with one of the keys {', '.join(KEYS)}")
@@ -98,21 +110,26 @@ def _add_value(source: str, start: int, line: str, values: dict[str, _Value]) ->
     offset = start + (match.start(2) if text else len(match.group()))
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text, offset = text[1:-1], offset + 1
-    if key == "voices" and text:
-        raise error_at(source, offset, "write each voice on its own indented line 'NAME: voice-id' under 'voices:'")
-    values[key] = _Value(text, offset)
+    if key in SECTIONS and text:
+        entry = "NAME: voice-id" if key == "voices" else "word: sounds like"
+        raise error_at(source, offset, f"write each entry on its own indented line '{entry}' under '{key}:'")
+    values[key] = Value(text, offset)
     return key
 
 
-def _add_voice(source: str, start: int, line: str, voices: dict[str, str]) -> None:
+def _read_voice(source: str, start: int, line: str, voices: dict[str, str]) -> None:
     match = _VOICE_LINE.fullmatch(line)
     if match is None:
         raise error_at(source, start, "expected an indented 'NAME: voice-id'")
-    speaker, voice = match.groups()
+    add_voice(source, voices, match.group(1), match.group(2), start=start, voice_start=start + match.start(2))
+
+
+def add_voice(source: str, voices: dict[str, str], speaker: str, voice: str, *, start: int, voice_start: int) -> None:
+    """Declare a speaker; raises `ScriptError` at the speaker or the voice."""
     if _SPEAKER.fullmatch(speaker) is None:
         raise error_at(source, start, "a speaker's name is 1 to 40 letters, digits, single spaces, . - or '")
     if _VOICE_ID.fullmatch(voice) is None:
-        raise error_at(source, start + match.start(2), "a voice id is lower-case letters, digits and hyphens")
+        raise error_at(source, voice_start, "a voice id is lower-case letters, digits and hyphens")
     if any(speaker.casefold() == other.casefold() for other in voices):
         raise error_at(source, start, f"speaker '{speaker}' is declared twice; keep one")
     if len(voices) == MAX_SPEAKERS:
@@ -120,11 +137,27 @@ def _add_voice(source: str, start: int, line: str, voices: dict[str, str]) -> No
     voices[speaker] = voice
 
 
-def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, body_start: int) -> FrontMatter:
-    title = values.get("title", _Value("", 0))
+def _read_pronunciation(source: str, start: int, line: str, lexicon: list[Pronunciation]) -> None:
+    match = _VOICE_LINE.fullmatch(line)
+    if match is None:
+        raise error_at(source, start, "expected an indented 'word: sounds like'")
+    entry = Pronunciation(match.group(1), match.group(2), start + match.start(1), start + len(line))
+    add_pronunciation(source, lexicon, entry, start + match.start(2))
+
+
+def build_front_matter(
+    source: str,
+    values: Mapping[str, Value],
+    voices: Mapping[str, str],
+    lexicon: Sequence[Pronunciation],
+    *,
+    body_start: int,
+) -> FrontMatter:
+    """Return the head that these values make; raises `ScriptError` at the first that cannot be one."""
+    title = values.get("title", Value("", 0))
     if not any(character.isalnum() for character in title.text):
         raise error_at(source, title.start, "the script has no title; add a line 'title: ...' to its head")
-    language = values.get("language", _Value(DEFAULT_LANGUAGE, 0))
+    language = values.get("language", Value(DEFAULT_LANGUAGE, 0))
     if _LANGUAGE.fullmatch(language.text) is None:
         raise error_at(
             source, language.start, "a language is a primary tag of two or three lower-case letters, for example 'en'"
@@ -132,6 +165,7 @@ def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, bo
     if not voices:
         raise error_at(source, 0, "the script declares no voices; add 'voices:' with an indented line 'NAME: voice-id'")
     bed = values.get("bed")
+    starts = {key: values[key].start if key in values else 0 for key in ("show", "author", "description")}
     return FrontMatter(
         title=_plain(source, title),
         title_start=title.start,
@@ -142,13 +176,18 @@ def _build(source: str, values: dict[str, _Value], voices: dict[str, str], *, bo
         body_start=body_start,
         author=_plain(source, values.get("author")),
         description=_description(source, values.get("description")),
+        show_start=starts["show"],
+        author_start=starts["author"],
+        description_start=starts["description"],
         explicit=_explicit(source, values.get("explicit")),
         cover=_cover(source, values.get("cover")),
         bed=read_bed(source, bed.start, bed.text) if bed else None,
+        lexicon=tuple(lexicon),
+        format=_format(source, values.get("format")),
     )
 
 
-def _plain(source: str, value: _Value | None) -> str:
+def _plain(source: str, value: Value | None) -> str:
     """Return a line that is shown as it is."""
     if value is None:
         return ""
@@ -157,7 +196,7 @@ def _plain(source: str, value: _Value | None) -> str:
     return _without_tags(source, value)
 
 
-def _description(source: str, value: _Value | None) -> str:
+def _description(source: str, value: Value | None) -> str:
     if value is None:
         return ""
     if len(value.text.encode("utf-8", "surrogatepass")) > MAX_DESCRIPTION_BYTES:
@@ -165,13 +204,13 @@ def _description(source: str, value: _Value | None) -> str:
     return _without_tags(source, value)
 
 
-def _without_tags(source: str, value: _Value) -> str:
+def _without_tags(source: str, value: Value) -> str:
     if "<" in value.text or ">" in value.text:
         raise error_at(source, value.start, "titles and descriptions are plain text; remove '<' and '>'")
     return value.text
 
 
-def _explicit(source: str, value: _Value | None) -> bool | None:
+def _explicit(source: str, value: Value | None) -> bool | None:
     if value is None:
         return None
     if value.text not in _EXPLICIT:
@@ -179,9 +218,17 @@ def _explicit(source: str, value: _Value | None) -> bool | None:
     return _EXPLICIT[value.text]
 
 
-def _cover(source: str, value: _Value | None) -> Asset | None:
+def _cover(source: str, value: Value | None) -> Asset | None:
     if value is None:
         return None
     if _ASSET.fullmatch(value.text) is None:
         raise error_at(source, value.start, "a cover is the name of an asset: lower-case letters, digits and hyphens")
     return Asset(value.text, value.start, value.start + len(value.text))
+
+
+def _format(source: str, value: Value | None) -> str:
+    if value is None:
+        return ""
+    if value.text not in FORMATS:
+        raise error_at(source, value.start, f"the body is in one of the formats {', '.join(FORMATS)}")
+    return "" if value.text == FORMATS[0] else value.text

@@ -1,4 +1,4 @@
-"""Reads the Markdown dialect of scripts into a `Script` (pure; `docs/scripts.md` is the dialect for authors).
+"""Reads the Markdown dialect of scripts (pure; `docs/scripts.md` is the dialect for authors).
 
 One rule stands above all: what is screened is what is spoken. Each utterance keeps its exact range in the author's
 text, its words are that range with white space collapsed and emphasis marks removed, and whatever else could make the
@@ -11,17 +11,12 @@ import re
 from dataclasses import dataclass
 
 from synth.building import Builder
-from synth.characters import error_at, refuse_characters
+from synth.characters import error_at
 from synth.emphasis import strip_emphasis
-from synth.errors import ScriptError
-from synth.frontmatter import FrontMatter, lines_of, parse_front_matter
+from synth.frontmatter import FrontMatter, lines_of
 from synth.music import read_bed, read_stinger
-from synth.script import Script, Utterance
-
-# About 14 characters are spoken per second: 200,000 are four hours, the longest file that verification reads back.
-MAX_CHARACTERS = 200_000
-# The longest words of English have 45 letters; longer ones are keys, hashes or an attempt to exhaust the engine.
-MAX_WORD_CHARACTERS = 60
+from synth.traced import Traced
+from synth.wording import refuse_markup
 
 _HEADING = re.compile(r"#[ \t]+(.+)")
 _PAUSE = re.compile(r"[ \t]*\[pause[ \t]+(\d{1,6}(?:\.\d{1,3})?)[ \t]?(ms|s)\]")
@@ -29,19 +24,6 @@ _MUSIC = re.compile(r"[ \t]*\[(bed|stinger)(?:[ \t]+([^\[\]]*?))?[ \t]*\]")
 _LABEL = re.compile(r"([^\W\d_][^:]{0,39}?)[ \t]*:(?!//|\d)")
 _LOUD_LABEL = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,3}")
 _BLOCK_MARKUP = re.compile(r"[ \t]*(?:[-*+>][ \t]|```|~~~|\||[-*_=]{3,}$)")
-_ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]\w*);")
-_FORBIDDEN = re.compile(r"\[\[|\]\(|[\[\]<>{}`\\|]|" + _ENTITY.pattern)
-_DIRECTIVES = (
-    "directives are '[pause 800ms]', '[bed NAME]' and '[stinger NAME]' on lines of their own; write plain words"
-)
-_REASONS = {
-    "[[": "'[[' is phoneme markup, which would be spoken differently from how it reads; write plain words",
-    "](": "links and phoneme markup are not spoken as they read; write plain words",
-    "[": _DIRECTIVES,
-    "]": _DIRECTIVES,
-    "<": "tags and SSML are not read; write plain words",
-    ">": "tags and SSML are not read; write plain words",
-}
 
 
 @dataclass
@@ -57,34 +39,12 @@ class _Body:
     end: int = 0
 
 
-def parse_script(text: str | bytes) -> Script:
-    """Read a script in the Markdown dialect (UTF-8 if given as bytes).
-
-    Raises `ScriptError`, and nothing else, with the line and column and what to do. The result's utterances are in
-    speaking order; `source[start:end]` of each holds exactly its words.
-    """
-    source = _decode(text) if isinstance(text, bytes) else text
-    if len(source) > MAX_CHARACTERS:
-        raise ScriptError(f"{len(source)} characters are more than {MAX_CHARACTERS}; split the script into episodes")
-    if not source.strip():
-        raise ScriptError("the script is empty")
-    refuse_characters(source)
-    head = parse_front_matter(source)
-    body = _Body(source=source, head=head, builder=Builder(source, head))
-    for start, line in lines_of(source, head.body_start):
+def read_markdown(builder: Builder) -> None:
+    """Read the body behind the builder's head; raises `ScriptError`, and nothing else, with the line and column."""
+    body = _Body(source=builder.source, head=builder.head, builder=builder)
+    for start, line in lines_of(builder.source, builder.head.body_start):
         _read_line(body, start, line)
     _end_turn(body)
-    return body.builder.finish()
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if b"\x00" in data:
-            raise ScriptError("this is a binary file, not a text; send the script as UTF-8 text") from error
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ScriptError("the script is not valid UTF-8; save it as UTF-8", line=line) from error
 
 
 def _read_line(body: _Body, start: int, line: str) -> None:
@@ -114,7 +74,7 @@ def _read_heading(body: _Body, start: int, line: str) -> None:
     _end_turn(body)
     title_start, title_end = start + match.start(1), start + match.end(1)
     body.builder.begin_chapter(match.group(1), title_start, title_end)
-    _refuse_markup(body.source, title_start, title_end)
+    refuse_markup(body.source, Traced.written(body.source, title_start, title_end))
     body.speaker = None
 
 
@@ -178,17 +138,6 @@ def _end_turn(body: _Body) -> None:
         return
     start, body.start = body.start, None
     assert body.speaker is not None  # set by _read_words before it sets the start
-    _refuse_markup(body.source, start, body.end)
-    words = strip_emphasis(body.source, start, body.end).split()
-    body.builder.say(Utterance(speaker=body.speaker, text=" ".join(words), start=start, end=body.end))
-
-
-def _refuse_markup(source: str, start: int, end: int) -> None:
-    if found := _FORBIDDEN.search(source, start, end):
-        mark = found.group()
-        raise error_at(source, found.start(), _REASONS.get(mark, f"'{mark}' is markup, not words; write plain words"))
-    for word in re.finditer(r"\S+", source[start:end]):
-        if len(word.group()) > MAX_WORD_CHARACTERS:
-            raise error_at(
-                source, start + word.start(), f"a word of more than {MAX_WORD_CHARACTERS} characters; write it out"
-            )
+    written = Traced.written(body.source, start, body.end)
+    refuse_markup(body.source, written)
+    body.builder.say(body.speaker, strip_emphasis(body.source, written), verbatim=(start, body.end))

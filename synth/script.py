@@ -1,6 +1,6 @@
 """The script as a value: speakers, chapters, turns and pauses, and the spoken plan that is screened, hashed and spoken.
 
-The Markdown dialect is read by `parse_script` in `synth/markdown.py`; every part keeps its place in the author's text.
+Whatever format it came in (`synth/formats.py`), every part keeps its place in the author's text.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from synth.lexicon import Pronunciation, Respelled, as_written
 from synth.music import Asset, Bed, Stinger
 
 
@@ -21,6 +22,15 @@ class Utterance:
     start: int  # half-open range in the author's text
     end: int
     pause_after: float = 0.0  # seconds of silence after it, besides the usual gap
+    # Per character of `text`, its offset in the author's text. None: `source[start:end]` holds exactly these words,
+    # with more white space and emphasis marks at most.
+    places: tuple[int, ...] | None = None
+    respelled: tuple[Respelled, ...] = ()  # words that are spoken otherwise than they are written
+    pauses: tuple[float, ...] = ()  # seconds, as the author wrote them one by one; `pause_after` is their sum
+
+    def written(self, start: int = 0, end: int | None = None) -> str:
+        """Return `text[start:end]` as the author wrote it, for readers: without its pronunciations."""
+        return as_written(self.text, self.respelled, start, len(self.text) if end is None else end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,14 @@ class Chapter:
     utterances: tuple[Utterance, ...]
     title_start: int = 0  # half-open range of the title in the author's text; empty for an untitled opening
     title_end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the reader left out or took otherwise, and that the author should know."""
+
+    message: str
+    start: int  # offset in the author's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +65,20 @@ class Script:
     title_end: int = 0
     author: str = ""  # who made the episode, for feeds and tags
     description: str = ""  # plain text for feeds and players
+    show_start: int = 0  # where these begin in the author's text
+    author_start: int = 0
+    description_start: int = 0
     explicit: bool | None = None  # None: the author does not say
     cover: Asset | None = None  # picture of the episode, from the catalogue of assets
     beds: tuple[Bed, ...] = ()  # in their order, never two under one utterance
     stingers: tuple[Stinger, ...] = ()  # in their order
+    lexicon: tuple[Pronunciation, ...] = ()  # pronunciations that it asks for, used or not
+    notes: tuple[Note, ...] = ()  # in the order of their places
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether what is spoken is what is written, word for word."""
+        return all(utterance.places is None for utterance in self.utterances)
 
     @property
     def assets(self) -> tuple[Asset, ...]:

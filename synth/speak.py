@@ -59,6 +59,7 @@ class Line:
     chapter: str | None  # title of the chapter that begins here
     utterance: int | None = None  # index into `Script.utterances`; None for what the script does not hold
     begins_turn: bool = False
+    written: str = ""  # what readers see of it, where that is not `text`
 
 
 def speak(
@@ -117,7 +118,10 @@ def lines_of(
                 gap = pace.paragraph if utterance.speaker == previous else pace.speaker
             said += 1
             gap += room.before.get(said, 0.0) if room is not None else 0.0
+            place = 0
             for number, sentence in enumerate(split_sentences(utterance.text)):
+                written = utterance.written(place, place + len(sentence)) if utterance.respelled else ""
+                place += len(sentence) + 1
                 yield Line(
                     utterance.speaker,
                     voices[utterance.speaker],
@@ -126,6 +130,7 @@ def lines_of(
                     title if position == 0 and number == 0 else None,
                     said,
                     number == 0,
+                    written,
                 )
             first, previous, pause = False, utterance.speaker, utterance.pause_after
 
@@ -267,7 +272,9 @@ def _assemble(
         start = place + gap
         place = start + len(samples)
         programme[start:place] = samples * gains[line.voice.id]
-        cues.append(Cue(start / SAMPLE_RATE, place / SAMPLE_RATE, line.speaker, line.text, line.utterance))
+        cues.append(
+            Cue(start / SAMPLE_RATE, place / SAMPLE_RATE, line.speaker, line.written or line.text, line.utterance)
+        )
         if line.chapter is not None:
             chapters.append(ChapterMark(start / SAMPLE_RATE, line.chapter))
     return Speech(programme, SAMPLE_RATE, tuple(cues), tuple(chapters))

@@ -21,8 +21,8 @@ from synth.adapters.hibari import hibari_catalogue
 from synth.adapters.keyed import KeyedMark
 from synth.aigc import AigcLabel
 from synth.credentials import Screening
+from synth.formats import parse_script
 from synth.imprint import Imprint
-from synth.markdown import parse_script
 from synth.pki import issue_development_chain
 from synth.produce import Producer
 from synth.signing.filekey import FileKey

@@ -9,14 +9,14 @@ import soxr
 from bench.policies.bench import Bench
 from bench.policies.subject import bench_settings
 from gateway.app.screening import build_spoken_check
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.screening import looks_like_script
 from policies.decision import Verdict
 from policies.spoken import SpokenCheck
 from policies.transcript import LISTENING_RATE
 from synth.adapters.hibari import hibari_catalogue
 from synth.errors import SynthError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.speak import speak
 from synth.voice import VoiceCatalogue
 

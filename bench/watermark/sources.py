@@ -18,7 +18,7 @@ import soxr
 from bench.watermark.attack import RATE, Material, Samples, level, mixed
 from synth.adapters.hibari import hibari_catalogue
 from synth.errors import SynthError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.sentences import split_sentences
 from synth.training import recordings
 

@@ -26,7 +26,7 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
     from gateway.cli.following import Follower
     from gateway.errors import InvalidRequestError
     from gateway.settings import load_settings
-    from synth.markdown import parse_script
+    from synth.formats import parse_script
 
     try:
         text = script.read_bytes().decode("utf-8")

@@ -22,7 +22,7 @@ from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import SpeechRefusedError
 from gateway.facts import decision_document, decision_facts
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.sequencing import settle, settle_soon
 from gateway.streaming.spokentext import SpokenText, read_text
 from gateway.submissions import State, Submission, new_episode_id

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from synth.errors import ScriptError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.script import Script
 
 TITLE = "Spoken on request"

@@ -10,8 +10,8 @@ from synth.adapters.hibari import hibari_catalogue
 from synth.casting import cast_voices
 from synth.decode import decode
 from synth.encode import encode_mp3, encode_wav
+from synth.formats import parse_script
 from synth.loudness import measure_loudness, measure_true_peak
-from synth.markdown import parse_script
 from synth.master import master
 from synth.speak import speak
 from synth.voice import VoiceCatalogue

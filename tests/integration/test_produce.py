@@ -17,7 +17,7 @@ from synth.credentials import CredentialsDetail, CredentialsState
 from synth.decode import decode
 from synth.encode import MEDIA_TYPES, encode
 from synth.errors import ReadBackError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.produce import Producer, Production
 from synth.watermark import Payload, Presence, reads_back
 from tests.production_samples import AT, DISCLOSURE, EPISODE, SCREENING, gate

@@ -10,7 +10,7 @@ import pytest
 import soxr
 
 from gateway.app import build_screener
-from gateway.intake import manuscript_of
+from gateway.manuscripts import manuscript_of
 from gateway.settings import Settings
 from policies.adapters.whisper import PACKAGED_ID, WhisperListener, _without_words
 from policies.decision import Verdict
@@ -22,7 +22,7 @@ from synth.adapters.hibari import HibariEngine, hibari_catalogue
 from synth.audio import Samples
 from synth.decode import decode
 from synth.encode import encode_mp3
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.sentences import split_sentences
 from synth.voice import VoiceCatalogue
 

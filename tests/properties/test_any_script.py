@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from synth.errors import ScriptError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.script import Script
 
 SOLO = "---\ntitle: T\nvoices:\n  ANNA: a\n---\n"

@@ -15,7 +15,7 @@ from gateway.errors import ConflictError, IdempotencyConflictError, InvalidReque
 from gateway.intake import manuscript_of, submit
 from gateway.submissions import PUBLISHED, RESTING, TERMINAL, TRANSITIONS, State, Submission, lock, move, new_episode_id
 from synth.errors import ScriptError, VoiceError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from tests.gateway_chain import SUBMITTER, Chain, build_chain, script_of
 
 

@@ -13,7 +13,7 @@ from synth.assets import EMBEDDED, AssetCatalogue, AssetKind, read_assets
 from synth.compose import PIECES, RATE
 from synth.encode import encode_mp3, encode_wav
 from synth.errors import AssetError, ScriptError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from tests.sound_files import film
 
 HEAD = "---\ntitle: T\nvoices:\n  ANNA: low\n"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from synth.audio import Samples, Speech
+from synth.formats import parse_script
 from synth.loudness import measure_loudness
-from synth.markdown import parse_script
 from synth.mix import LEAD_SECONDS, LIFT_DB, TAIL_SECONDS, VOICE_LUFS, Room, mix
 from synth.script import Script
 from synth.speak import SAMPLE_RATE, speak

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synth.errors import ScriptError
-from synth.markdown import MAX_CHARACTERS, parse_script
+from synth.formats import MAX_CHARACTERS, parse_script
 
 HEAD = (
     "---\ntitle: Morning\nshow: Harbour Radio\nlanguage: en\nvoices:\n  ANNA: hibari-heart\n  BEN: hibari-birch\n---\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synth.errors import ScriptError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.music import MAX_STINGERS
 from synth.script import Script
 

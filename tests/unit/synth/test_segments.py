@@ -14,7 +14,7 @@ import pytest
 
 from synth.audio import Samples
 from synth.errors import VoiceError
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.segments import RememberingVoice, SegmentCache, forget_segments, segment_key
 from synth.speak import speak
 from synth.tone import ToneVoice

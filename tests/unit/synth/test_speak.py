@@ -10,8 +10,8 @@ import pytest
 from synth.audio import Samples
 from synth.casting import cast_voices
 from synth.errors import AudioError, ScriptError, VoiceError
+from synth.formats import parse_script
 from synth.loudness import measure_loudness
-from synth.markdown import parse_script
 from synth.reminders import Reminder, reminder_places
 from synth.script import Script
 from synth.speak import DISCLOSURE_CHAPTER, DISCLOSURE_SPEAKER, SAMPLE_RATE, Pacing, speak

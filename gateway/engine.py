@@ -87,7 +87,7 @@ class Pace:
     poll: float = 0.25  # queue
     beat: float = 3.0  # own lease
     lease: float = 30.0  # until a silent worker counts as dead: longer than any pause under a busy interpreter lock
-    sweep: float = 5.0  # unfinished episodes without a living workflow
+    sweep: float = 3.0  # unfinished episodes without a living workflow
     retry: float = 1.0  # first wait after a passing fault; doubles
     tries: int = 6  # about half a minute in all
     chores: float = 60.0  # what a worker does besides episodes
@@ -108,7 +108,7 @@ class Engine:
         self._worker_threads = settings.worker_threads
         self._database = database
         self._pace = pace or Pace()
-        self._leases = Leases(database=database, clock=clock, seconds=self._pace.lease)
+        self._leases = Leases(database=database, clock=clock, seconds=self._pace.lease, beat=self._pace.beat)
         self._lock = threading.Lock()
         self._client: DBOSClient | None = None
         self._jobs: sa.Engine | None = None  # SQLite only: DBOS would otherwise run without WAL

@@ -1,5 +1,8 @@
 """Which worker processes are alive: each says so regularly, and one that has been silent for a while counts as dead.
 
+On PostgreSQL a worker also holds a lock as long as it is connected (`gateway.presence`). One that held a lock, holds it
+no longer and has missed a beat is dead at once; only one that is frozen is waited for until its lease runs out.
+
 Trust: the clocks of the machines agree to within a few seconds; a lease is ten times as long as the time between two
 beats. A worker that was taken for dead and was only slow costs repeated work, never a repeated commit: every step looks
 at the episode's state again under its lock.
@@ -23,8 +26,10 @@ from sqlmodel import Field, SQLModel, col, select
 from audit.store import UtcDateTime
 from gateway.db import Database
 from gateway.errors import ConflictError, DatabaseUnavailableError
+from gateway.presence import Presence, held
 
 MAX_HOST_NAME = 80  # characters of it in an executor's id
+MISSED = 1.5  # beats; a worker whose connection was cut takes its lock again at the next one
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +39,19 @@ class ExecutorLease(SQLModel, table=True):
 
     executor_id: str = Field(primary_key=True, max_length=128)
     seen_at: datetime = Field(sa_type=UtcDateTime)
+    lock: int | None = None  # number of the lock that it held when it was seen, where it could hold one
 
 
 class Leases:
     """One process's own lease and its view of the others'; safe to use from several threads."""
 
-    def __init__(self, *, database: Database, clock: Callable[[], datetime], seconds: float) -> None:
+    def __init__(self, *, database: Database, clock: Callable[[], datetime], seconds: float, beat: float) -> None:
         self.executor_id = f"{socket.gethostname()[:MAX_HOST_NAME]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._database = database
         self._clock = clock
         self._length = timedelta(seconds=seconds)
+        self._missed = timedelta(seconds=beat * MISSED)
+        self._presence = Presence(database=database, name=self.executor_id)
         self._sole: IO[str] | None = None
 
     def claim(self) -> None:
@@ -67,17 +75,25 @@ class Leases:
 
     def beat(self) -> None:
         """Say that this process is alive."""
+        lock = self._presence.hold()
         with self._database.write() as session:
-            session.merge(ExecutorLease(executor_id=self.executor_id, seen_at=self._clock()))
+            session.merge(ExecutorLease(executor_id=self.executor_id, seen_at=self._clock(), lock=lock))
 
     def living(self) -> frozenset[str]:
-        """Ids of the executors that were heard of lately."""
-        since = self._clock() - self._length
+        """Ids of the executors that were heard of lately, and have not lost their lock since."""
+        now = self._clock()
         with self._database.read() as session:
-            return frozenset(session.exec(select(ExecutorLease.executor_id).where(col(ExecutorLease.seen_at) > since)))
+            recent = session.exec(select(ExecutorLease).where(col(ExecutorLease.seen_at) > now - self._length)).all()
+            locks = held(session) if any(lease.lock is not None for lease in recent) else frozenset()
+        return frozenset(
+            lease.executor_id
+            for lease in recent
+            if lease.lock is None or lease.lock in locks or lease.seen_at > now - self._missed
+        )
 
     def release(self) -> None:
         """Sign off, so that others take over at once; safe to call twice."""
+        self._presence.let_go()
         try:
             with self._database.write() as session:
                 session.execute(sa.delete(ExecutorLease).where(col(ExecutorLease.executor_id) == self.executor_id))

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,19 +31,22 @@ ROOT = Path(__file__).parents[2]
 PACE = Pace(poll=0.05, beat=0.1, lease=1.0, sweep=0.2, retry=0.05)
 TIMEOUT = 60
 
+FAILOVER_SECONDS = 10.0  # what operators are promised for a killed worker, at the pace of production
+
 # A worker that takes a while for every episode, so that it can be caught in the act.
 WORKER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from gateway.engine import Engine
+from gateway.engine import Engine, Pace
 from tests.gateway_chain import QuickProducer, build_chain
 from tests.integration.test_postgres_pipeline import PACE
+pace, seconds = Pace() if sys.argv[3] == "production" else PACE, float(sys.argv[4])
 chain = build_chain(
     Path(sys.argv[1]), database_url=sys.argv[2], clock=lambda: datetime.now(UTC),
-    producer=QuickProducer(before=lambda episode: (print("begun", episode, flush=True), time.sleep(0.3))),
+    producer=QuickProducer(before=lambda episode: (print("begun", episode, flush=True), time.sleep(seconds))),
 )
-engine = Engine(settings=chain.tools.settings, database=chain.database, pace=PACE)
+engine = Engine(settings=chain.tools.settings, database=chain.database, pace=pace)
 engine.start(chain.pipeline)
 print("ready", flush=True)
 sys.stdin.read()
@@ -59,10 +63,17 @@ def chain(tmp_path: Path, postgres_url: str) -> Iterator[Chain]:
 
 @pytest.fixture
 def workers(chain: Chain) -> Iterator[list[subprocess.Popen[str]]]:
+    with two_workers(chain, "fast", "0.3") as programs:
+        yield programs
+
+
+@contextmanager
+def two_workers(chain: Chain, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """Two workers at a pace, which take so many seconds for an episode's sound."""
     settings = chain.tools.settings
     programs = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(settings.home), settings.database_url],
+            [sys.executable, "-c", WORKER, str(settings.home), settings.database_url, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -74,10 +85,12 @@ def workers(chain: Chain) -> Iterator[list[subprocess.Popen[str]]]:
     for program in programs:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
-    yield programs
-    for program in programs:
-        program.kill()
-        program.communicate()
+    try:
+        yield programs
+    finally:
+        for program in programs:
+            program.kill()
+            program.communicate()
 
 
 def assert_all_released_once(chain: Chain, ids: list[str]) -> None:
@@ -114,6 +127,24 @@ def test_worker_that_dies_or_freezes_is_replaced_by_the_other(
     second.kill()
     assert_all_released_once(chain, ids)
     serving.stop()
+
+
+@pytest.mark.slow
+def test_killed_worker_is_replaced_within_ten_seconds_at_the_pace_of_production(chain: Chain) -> None:
+    serving = Engine(settings=chain.tools.settings, database=chain.database)
+    with two_workers(chain, "production", "0.3") as (first, second):
+        episode_ids = [chain.submit() for _ in range(2)]  # one for each
+        for episode_id in episode_ids:
+            serving.enqueue(episode_id)
+        theirs = next_begun(first)
+        first.kill()
+        killed = time.monotonic()
+        while next_begun(second) != theirs:
+            pass
+        taken_over = time.monotonic() - killed
+        assert_all_released_once(chain, episode_ids)
+    serving.stop()
+    assert taken_over <= FAILOVER_SECONDS
 
 
 @pytest.mark.slow

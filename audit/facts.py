@@ -206,6 +206,7 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.REVIEW_CLAIMED: Form({"role": SLUG}, {"lapsed": LABEL}),  # whose lease had run out
     EventKind.REVIEW_RELEASED: Form({"role": SLUG}),
     EventKind.REVIEW_HANDED_OVER: Form({"role": SLUG, "to": LABEL}),
+    EventKind.REVIEW_HELD: Form({**_BY_A_PERSON, "until": TIME}),
     EventKind.REVIEW_ESCALATED: Form(_BY_A_PERSON),
     EventKind.APPROVAL_PROPOSED: Form({**_BY_A_PERSON, "verdict": VERDICT, "clips": _DIGESTS_OF_CLIPS}),
     EventKind.APPROVAL_GRANTED: Form(

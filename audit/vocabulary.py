@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     REVIEW_CLAIMED = "review.claimed"  # a person took the case
     REVIEW_RELEASED = "review.released"  # they gave it back undecided
     REVIEW_HANDED_OVER = "review.handed_over"  # they gave it to a person they named
+    REVIEW_HELD = "review.held"  # they put it off until a time, with a reason; it waits for something else
     REVIEW_ESCALATED = "review.escalated"  # they asked for a senior reviewer, with a reason
     APPROVAL_PROPOSED = "approval.proposed"  # the first of two signatures that this case needs
     APPROVAL_GRANTED = "approval.granted"  # by a person, or by the policy when nothing was found

@@ -75,7 +75,7 @@ def open_case(session: Session, row: Submission, verdict: Verdict, *, at: dateti
 
 def close_case(session: Session, case: ReviewCase) -> None:
     """Take a case out of the queue in the caller's transaction."""
-    case.open, case.meant_for = False, None
+    case.open, case.meant_for, case.held_until = False, None, None
     session.add(case)
     session.execute(delete(ReviewRule).where(col(ReviewRule.episode_id) == case.episode_id))
 

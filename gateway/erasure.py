@@ -44,6 +44,7 @@ from gateway.blobs import BlobStore
 from gateway.cases import ReviewAction, ReviewRule
 from gateway.db import Database
 from gateway.errors import ConflictError, NotFoundError, StorageError
+from gateway.savedviews import SavedView
 from gateway.scrub import scrub
 from gateway.shadow import ShadowDecision
 from gateway.soundindex import SoundKey
@@ -160,6 +161,7 @@ class Eraser:
             self._log.append(session, Event(EventKind.ERASURE_REQUESTED, now, key_id, by, facts))
             if key is None:
                 forget_account(session, key_id, replacement=GONE, at=now, log=self._log, by=by)
+                _delete(session, SavedView, {"account_id": key_id})
             else:
                 end_key(session, key_id, now, log=self._log, by=by)
                 key.name = GONE
@@ -170,7 +172,7 @@ class Eraser:
                 done.append(self.erase(episode_id, reason=reason, by=by, role=role, audio=audio))
             except ConflictError as error:
                 left.append((episode_id, error.detail))
-        people = [str(table.__tablename__) for table in (ApiKey, Account, ConsoleSession, SignInLink)]
+        people = [str(table.__tablename__) for table in (ApiKey, Account, ConsoleSession, SignInLink, SavedView)]
         scrub(self._database, people, rewrite=self._rewrite)
         with self._database.write() as session:
             done_facts: dict[str, Fact] = {"audio": audio, "files": 0, "left": len(left)}

@@ -46,6 +46,7 @@ class Filters:
     min_age: timedelta | None = None
     overdue: bool = False
     senior: bool = False
+    held: bool = False  # put off until a time that has not come
     order: Order = Order.RISKIEST
 
 
@@ -56,6 +57,7 @@ class Counts:
     open: int
     overdue: int
     escalated: int
+    held: int
     second: int  # wait for a second signature
     rules: tuple[tuple[str, int], ...]
     shows: tuple[tuple[str, int], ...]
@@ -111,7 +113,8 @@ class Queue:
         """Claim the first case that this reviewer may decide and nobody holds; None if there is none."""
         now = self._clock()
         with self._database.read() as session:
-            found = session.exec(_matching(filters, now).limit(CANDIDATES)).all()
+            due = or_(col(ReviewCase.held_until).is_(None), col(ReviewCase.held_until) <= now)
+            found = session.exec(_matching(filters, now).where(due).limit(CANDIDATES)).all()
             free = [
                 case.episode_id
                 for case, row in found
@@ -155,6 +158,8 @@ def _matching(filters: Filters, now: datetime) -> Any:
         statement = statement.where(col(ReviewCase.due_at) < now)
     if filters.senior:
         statement = statement.where(col(ReviewCase.senior).is_(True))
+    if filters.held:
+        statement = statement.where(col(ReviewCase.held_until) > now)
     by_age = (col(ReviewCase.requested_at), col(ReviewCase.episode_id))
     if filters.order is Order.RISKIEST:
         return statement.order_by(col(ReviewCase.calm), *by_age)
@@ -185,6 +190,7 @@ def _count(session: Session, now: datetime) -> Counts:
         open=sum(count for _, count in verdicts),
         overdue=many(col(ReviewCase.due_at) < now),
         escalated=many(col(ReviewCase.senior).is_(True)),
+        held=many(col(ReviewCase.held_until) > now),
         second=many(col(ReviewCase.proposed_by).is_not(None)),
         rules=tuple(sorted((rule, count) for rule, count in rules)),
         shows=tuple((names[one], count) for one, count in shows if one in names),

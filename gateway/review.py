@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlmodel import Session, col, select
@@ -34,6 +34,7 @@ from gateway.submissions import EpisodeApproval, EpisodeHearing, ReviewCase, Sta
 MAX_REASON = 2_000  # characters: a reason, not a report
 MAX_CATEGORIES = 10
 MAX_LISTED = 100
+LONGEST_HOLD = timedelta(days=30)  # what waits longer is not put off but forgotten; escalate it
 OTHER = "other"  # category of a refusal that no rule's category describes
 
 
@@ -65,6 +66,7 @@ class WaitingCase:
     meant_for: str | None  # whom it was handed over to
     claimed_by: str | None  # holder of a lease that still runs
     claimed_until: datetime | None
+    held_until: datetime | None  # put off: nobody is given it before, and whoever wants may take it
 
 
 class ReviewDesk:
@@ -119,7 +121,8 @@ class ReviewDesk:
             facts: dict[str, Fact] = {}
             if held is None and case.claimed_by not in (None, reviewer):
                 facts["lapsed"] = case.claimed_by  # whose lease ran out without a decision
-            case.claimed_by, case.claimed_until, case.meant_for = reviewer, now + self._lease, None
+            case.claimed_by, case.claimed_until = reviewer, now + self._lease
+            case.meant_for = case.held_until = None
             session.add(case)
             if held is None:  # prolonging is not news
                 self._note(session, EventKind.REVIEW_CLAIMED, now, row, reviewer, role, facts)
@@ -158,6 +161,32 @@ class ReviewDesk:
             _let_go(session, case)
             case.meant_for = to
             self._note(session, EventKind.REVIEW_HANDED_OVER, now, row, reviewer, role, {"to": to}, target=to)
+
+    def hold(
+        self,
+        episode_id: str,
+        *,
+        reviewer: str,
+        reason: str,
+        until: datetime,
+        version: int | None = None,
+        role: Role = Role.REVIEWER,
+    ) -> None:
+        """Put a case that one holds off until a time ahead, at most `LONGEST_HOLD`; it stays due when it was.
+
+        Nobody is given it as the next case before then; whoever takes it by itself ends the hold. Raises as `reject`.
+        """
+        now, text = self._clock(), usable_reason(reason)
+        if until.tzinfo is None or not now < until <= now + LONGEST_HOLD:
+            raise InvalidRequestError(
+                f"hold a case until a time ahead, with its zone, at most {LONGEST_HOLD.days} days"
+            )
+        with self._database.write() as session:
+            row, case = self._decidable(session, episode_id, reviewer, role, version, now)
+            _let_go(session, case)
+            case.held_until = until
+            facts: dict[str, Fact] = {"until": until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+            self._note(session, EventKind.REVIEW_HELD, now, row, reviewer, role, facts, reason=text)
 
     def escalate(self, episode_id: str, *, reviewer: str, reason: str, role: Role = Role.REVIEWER) -> None:
         """Ask for a senior reviewer; raises as `reject` does, and `ConflictError` where one was asked for already."""
@@ -359,6 +388,7 @@ def waiting_case(case: ReviewCase, row: Submission, now: datetime) -> WaitingCas
         meant_for=case.meant_for,
         claimed_by=holder,
         claimed_until=case.claimed_until if holder else None,
+        held_until=case.held_until if case.held_until is not None and case.held_until > now else None,
     )
 
 

@@ -166,6 +166,7 @@ class ReviewCase(SQLModel, table=True):
         Index("ix_reviewcase_verdict", "open", "screened"),
         Index("ix_reviewcase_senior", "open", "senior"),
         Index("ix_reviewcase_proposed", "open", "proposed_by"),
+        Index("ix_reviewcase_held", "open", "held_until"),
         Index("ix_reviewcase_history", "show_key", "decided_at"),
         Index("ix_reviewcase_decided", "decided_at", "episode_id"),
     )
@@ -182,6 +183,7 @@ class ReviewCase(SQLModel, table=True):
     senior: bool = False  # was escalated: a senior reviewer decides
     two_people: bool = False  # an approval needs two signatures
     meant_for: str | None = Field(default=None, max_length=64)  # whom it was handed over to
+    held_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # put off: not handed out before
     proposed_by: str | None = Field(default=None, max_length=64)  # first signature, where two are needed
     proposed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     barred: list[str] | None = Field(default=None, sa_column=Column(JSON))  # people who refused it before

@@ -11,16 +11,28 @@ from gateway.api.access import ReviewerCaller, ReviewReader
 from gateway.api.backend import BackendDep
 from gateway.api.bodies import read_json
 from gateway.api.problems import problem_responses
-from gateway.api.schemas import ApprovalOut, EpisodeId, RefusalIn, ReviewList, ReviewOut, VerdictIn
+from gateway.api.schemas import (
+    ApprovalOut,
+    EpisodeId,
+    HandOverIn,
+    HoldIn,
+    RefusalIn,
+    ReviewList,
+    ReviewOut,
+    VerdictIn,
+)
 from gateway.auth import Caller
+from gateway.colleagues import find_colleague
 from gateway.review import WaitingCase
 
 router = APIRouter(tags=["reviews"])
 
-STEPS = ("claim", "release", "escalate", "approve", "request-changes", "reject")
+STEPS = ("claim", "release", "hold", "hand-over", "escalate", "approve", "request-changes", "reject")
 MAX_VERDICT_BYTES = 32_768  # of a decision's body: the longest reason, every character escaped, and some room
 _VERDICT_BODY = {"required": True, "content": {"application/json": {"schema": VerdictIn.model_json_schema()}}}
 _REFUSAL_BODY = {"required": True, "content": {"application/json": {"schema": RefusalIn.model_json_schema()}}}
+_HOLD_BODY = {"required": True, "content": {"application/json": {"schema": HoldIn.model_json_schema()}}}
+_HAND_OVER_BODY = {"required": True, "content": {"application/json": {"schema": HandOverIn.model_json_schema()}}}
 _DECIDING = problem_responses(401, 403, 404, 408, 409, 413, 415, 422, 503)
 
 
@@ -36,8 +48,22 @@ async def refusal_body(request: Request, caller: ReviewerCaller) -> RefusalIn:
     return await read_json(request, RefusalIn, limit=MAX_VERDICT_BYTES)
 
 
+async def hold_body(request: Request, caller: ReviewerCaller) -> HoldIn:
+    """Return the hold in the body; the caller is checked before it is read."""
+    del caller
+    return await read_json(request, HoldIn, limit=MAX_VERDICT_BYTES)
+
+
+async def hand_over_body(request: Request, caller: ReviewerCaller) -> HandOverIn:
+    """Return the colleague in the body; the caller is checked before it is read."""
+    del caller
+    return await read_json(request, HandOverIn, limit=MAX_VERDICT_BYTES)
+
+
 VerdictBody = Annotated[VerdictIn, Depends(verdict_body)]
 RefusalBody = Annotated[RefusalIn, Depends(refusal_body)]
+HoldBody = Annotated[HoldIn, Depends(hold_body)]
+HandOverBody = Annotated[HandOverIn, Depends(hand_over_body)]
 
 
 @router.get("/v1/reviews", responses=problem_responses(401, 403, 503))
@@ -56,6 +82,33 @@ def claim(episode_id: EpisodeId, caller: ReviewerCaller, backend: BackendDep) ->
 def release(episode_id: EpisodeId, caller: ReviewerCaller, backend: BackendDep) -> None:
     """Give a case back undecided."""
     backend.reviews.release(episode_id, reviewer=caller.key_id, role=caller.role)
+
+
+@router.post(
+    "/v1/reviews/{episode_id}/hold",
+    status_code=204,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _HOLD_BODY},
+)
+def hold(episode_id: EpisodeId, caller: ReviewerCaller, body: HoldBody, backend: BackendDep) -> None:
+    """Put a case off until a time, with a reason, and give it back; nobody is given it before."""
+    backend.reviews.hold(
+        episode_id, reviewer=caller.key_id, reason=body.reason, until=body.until, version=body.version, role=caller.role
+    )
+
+
+@router.post(
+    "/v1/reviews/{episode_id}/hand-over",
+    status_code=204,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _HAND_OVER_BODY},
+)
+def hand_over(episode_id: EpisodeId, caller: ReviewerCaller, body: HandOverBody, backend: BackendDep) -> None:
+    """Give a case that one holds to a colleague."""
+    tools = backend.toolchain
+    with tools.database.read() as session:
+        to, to_role = find_colleague(session, body.to, now=tools.clock())
+    backend.reviews.hand_over(episode_id, reviewer=caller.key_id, to=to, to_role=to_role, role=caller.role)
 
 
 @router.post(
@@ -131,6 +184,7 @@ def _case_out(case: WaitingCase, caller: Caller) -> ReviewOut:
         claimed=case.claimed_by is not None,
         claimed_by_me=case.claimed_by == caller.key_id,
         claimed_until=case.claimed_until,
+        held_until=case.held_until,
         links={"submission": f"/v1/submissions/{case.episode_id}"}
         | {step: f"/v1/reviews/{case.episode_id}/{step}" for step in STEPS},
     )

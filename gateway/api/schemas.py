@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.erasure import Reason
 from gateway.submissions import ID_ALPHABET, ID_LENGTH, State
@@ -292,6 +292,7 @@ class ReviewOut(Model):
     claimed: bool = Field(description="Somebody's lease runs.")
     claimed_by_me: bool
     claimed_until: datetime | None
+    held_until: datetime | None = Field(description="It was put off: nobody is given it before.")
     links: dict[str, str]
 
 
@@ -314,6 +315,18 @@ class RefusalIn(VerdictIn):
     categories: list[str] = Field(
         default=[], max_length=10, description="Categories of the policy, or `other`.", examples=[["personal_data"]]
     )
+
+
+class HoldIn(VerdictIn):
+    """Why a case is put off, and until when."""
+
+    until: AwareDatetime = Field(description="At most 30 days ahead.", examples=["2026-12-01T09:00:00Z"])
+
+
+class HandOverIn(Model):
+    """Who is to decide a case."""
+
+    to: str = Field(min_length=1, max_length=100, description="Account, by id or name, or the id of an API key.")
 
 
 class ApprovalOut(Model):

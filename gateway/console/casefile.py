@@ -13,8 +13,9 @@ from sqlmodel import Session, col, select
 from audit.log import Log
 from gateway.accounts import Account
 from gateway.api.visibility import visible_submission
-from gateway.auth import REVIEWERS, Caller
+from gateway.auth import Caller
 from gateway.cases import ReviewAction, findings_of
+from gateway.colleagues import colleagues_of
 from gateway.console.segments import Marked, Segment, segments
 from gateway.releases import PublicClip, public_clips
 from gateway.review import OTHER, WaitingCase, categories_of, found_categories, waiting_case, why_not
@@ -72,11 +73,6 @@ def read_case(session: Session, episode_id: str, caller: Caller, *, log: Log, no
     ).all()
     open_ = case is not None and row.state == State.AWAITING_REVIEW
     history = _history(session, case)
-    colleagues = session.exec(
-        select(Account)
-        .where(col(Account.role).in_([role.value for role in REVIEWERS]), col(Account.disabled_at).is_(None))
-        .order_by(col(Account.name))
-    ).all()
     people = {one.actor for one in actions} | {row.submitter} | {one.decided_by or "" for one, _ in history}
     people |= {one.target or "" for one in actions}
     if case is not None:
@@ -102,7 +98,7 @@ def read_case(session: Session, episode_id: str, caller: Caller, *, log: Log, no
         proofs=tuple(session.exec(select(EpisodeReceipt.purpose).where(EpisodeReceipt.episode_id == episode_id)).all()),
         history=history,
         names=names_of(session, people),
-        colleagues=tuple(one for one in colleagues if one.id != caller.key_id),
+        colleagues=colleagues_of(session, caller.key_id),
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.accounts import Account
 from gateway.api.episodes import FileName
 from gateway.api.media import PRIVATE, StoredFile, serve_file
 from gateway.api.schemas import EpisodeId
 from gateway.api.visibility import visible_submission
-from gateway.auth import REVIEWERS, Role
+from gateway.auth import REVIEWERS
+from gateway.colleagues import find_colleague
 from gateway.console.casefile import read_case
 from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
 from gateway.console.queue import FIELDS, NOTICES, next_case
@@ -36,6 +36,15 @@ TEMPLATES = (  # starts of reasons; a reviewer finishes the sentence
     ("No consent", "A real person's voice or words are used without a consent on file: "),
     ("Heard otherwise", "The sound says something else than the script: "),
 )
+
+
+HOLDS = {  # how long a case is put off
+    "1": timedelta(hours=1),
+    "4": timedelta(hours=4),
+    "24": timedelta(days=1),
+    "72": timedelta(days=3),
+    "168": timedelta(days=7),
+}
 
 
 @router.get("/console/episodes/{episode_id}")
@@ -96,16 +105,27 @@ def release(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, field
 def hand_over(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
     """Give a case to a colleague."""
     caller = visitor.caller
-    with console.backend.toolchain.database.read() as session:
-        account = session.exec(
-            select(Account).where(Account.id == fields.get("to", ""), col(Account.disabled_at).is_(None))
-        ).first()
-    if account is None:
-        raise InvalidRequestError("choose a colleague to hand the case over to")
-    console.backend.reviews.hand_over(
-        episode_id, reviewer=caller.key_id, to=account.id, to_role=Role(account.role), role=caller.role
-    )
+    tools = console.backend.toolchain
+    with tools.database.read() as session:
+        to, to_role = find_colleague(session, fields.get("to", ""), now=tools.clock())
+    console.backend.reviews.hand_over(episode_id, reviewer=caller.key_id, to=to, to_role=to_role, role=caller.role)
     return see("/console/queue?" + urlencode({**_kept(fields), "done": "handed_over"}))
+
+
+@router.post("/console/episodes/{episode_id}/hold")
+def hold(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
+    """Put a case off for a while, and take the next or go back to the queue."""
+    caller, hours = visitor.caller, HOLDS.get(fields.get("hours", ""))
+    try:
+        if hours is None:
+            raise InvalidRequestError("choose how long to put the case off")
+        until = console.backend.toolchain.clock() + hours
+        console.backend.reviews.hold(
+            episode_id, reviewer=caller.key_id, reason=fields.get("reason", ""), until=until, role=caller.role
+        )
+    except (ConflictError, InvalidRequestError) as error:
+        return _page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
+    return see("/console/queue?" + urlencode({**_kept(fields), "done": "held"}))
 
 
 @router.post("/console/episodes/{episode_id}/decision")

@@ -14,6 +14,7 @@ from gateway.auth import REVIEWERS
 from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
 from gateway.console.site import ConsoleDep
 from gateway.queue import Filters, Order
+from gateway.savedviews import remove_view, save_view, show_first, views_of
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
@@ -24,6 +25,9 @@ NOTICES = {  # what was done, by the slug that a redirect carries
     "proposed": "Your approval is noted. A second person must sign as well.",
     "rejected": "Rejected, with a statement of reasons for the submitter.",
     "changes_requested": "Changes requested. The submitter sees your reason.",
+    "held": "Put off. The case comes back by itself.",
+    "view_saved": "The view is saved.",
+    "view_changed": "Your views are changed.",
     "released": "Given back. The case waits in the queue.",
     "handed_over": "Handed over.",
     "escalated": "Escalated. A senior reviewer decides.",
@@ -34,11 +38,15 @@ NOTICES = {  # what was done, by the slug that a redirect carries
 @router.get("/console/queue")
 def show_queue(request: Request, console: ConsoleDep, visitor: Reader) -> Response:
     """Show what waits, what one holds, and how much there is."""
-    asked = dict(request.query_params)
+    asked, database = dict(request.query_params), console.backend.toolchain.database
+    with database.read() as session:
+        views = views_of(session, visitor.caller.key_id)
+    if not asked and (first := next((one for one in views if one.first), None)) is not None:
+        return see("/console/queue?" + urlencode(first.fields or {"order": "riskiest"}))
     filters = filters_of(asked)
     number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 4 else 1
     cases, more = console.queue.page(filters, number=number)
-    kept = {name: value for name, value in asked.items() if name in FIELDS and value}
+    kept = _kept(asked)
     return console.pages.page(
         "queue.html",
         visitor=visitor,
@@ -47,6 +55,8 @@ def show_queue(request: Request, console: ConsoleDep, visitor: Reader) -> Respon
         mine=console.queue.mine(visitor.caller.key_id),
         counts=console.queue.counts(),
         filters=filters,
+        views=[(one, "/console/queue?" + urlencode(one.fields or {"order": "riskiest"})) for one in views],
+        current=next((one.name for one in views if one.fields == kept), ""),
         asked=kept,
         here="/console/queue?" + urlencode(kept),
         number=number,
@@ -54,6 +64,21 @@ def show_queue(request: Request, console: ConsoleDep, visitor: Reader) -> Respon
         decides=visitor.caller.role in REVIEWERS,
         notice=NOTICES.get(asked.get("done", ""), ""),
     )
+
+
+@router.post("/console/queue/views")
+def keep_view(console: ConsoleDep, visitor: Reader, fields: Posted) -> Response:
+    """Save the filters that are shown as a view, or remove one, or say which comes first."""
+    who, name, kept = visitor.caller.key_id, fields.get("name", ""), _kept(fields)
+    with console.backend.toolchain.database.write() as session:
+        if fields.get("do") == "remove":
+            remove_view(session, who, name)
+        elif fields.get("do") == "first":
+            show_first(session, who, name)
+        else:
+            save_view(session, who, name, kept, first=fields.get("first") == "yes")
+            return see("/console/queue?" + urlencode({**kept, "done": "view_saved"}))
+    return see("/console/queue?" + urlencode({**kept, "done": "view_changed"}))
 
 
 @router.post("/console/queue/next")
@@ -64,12 +89,15 @@ def take_next(console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Respons
 
 def next_case(console: ConsoleDep, visitor: Reviewer, fields: Mapping[str, str]) -> str:
     """Return the address of the next case, claimed, or of the queue if there is none."""
-    kept = {name: fields[name] for name in FIELDS if fields.get(name)}
-    caller = visitor.caller
+    kept, caller = _kept(fields), visitor.caller
     case = console.queue.take_next(filters_of(kept), reviewer=caller.key_id, role=caller.role)
     if case is None:
         return "/console/queue?" + urlencode({**kept, "done": fields.get("done", "none")})
     return f"/console/episodes/{case.episode_id}?" + urlencode({**kept, "done": fields.get("done", "")})
+
+
+def _kept(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name][:MAX_VALUE] for name in FIELDS if fields.get(name)}
 
 
 FIELDS = ("show", "rule", "screened", "age", "only", "order")
@@ -85,5 +113,6 @@ def filters_of(asked: Mapping[str, str]) -> Filters:
         min_age=AGES.get(value["age"]),
         overdue=value["only"] == "overdue",
         senior=value["only"] == "escalated",
+        held=value["only"] == "held",
         order=Order.OLDEST if value["order"] == "oldest" else Order.RISKIEST,
     )

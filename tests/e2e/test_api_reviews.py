@@ -41,6 +41,25 @@ def test_rejected_case_never_goes_public(gate: Gate, case: str) -> None:
     assert gate.client().get(clip["url"]).status_code == 404
 
 
+def test_case_is_put_off_and_handed_over(gate: Gate, case: str) -> None:
+    first, second = gate.client("reviewer"), gate.client("second")
+    until = (gate.chain.clock.now + timedelta(hours=2)).isoformat()
+    assert first.post(f"/v1/reviews/{case}/hold", json={"reason": "Later.", "until": until}).status_code == 409
+    first.post(f"/v1/reviews/{case}/claim")
+    for body in ({"reason": "Later."}, {"reason": "Later.", "until": until[:19]}, {"reason": "", "until": until}):
+        assert first.post(f"/v1/reviews/{case}/hold", json=body).status_code == 422
+    assert first.post(f"/v1/reviews/{case}/hold", json={"reason": "Later.", "until": until}).status_code == 204
+    listed = {item["episode_id"]: item for item in first.get("/v1/reviews").json()["items"]}
+    assert listed[case]["held_until"] is not None
+    first.post(f"/v1/reviews/{case}/claim")
+    for to in ("nobody", gate.keys["admin"].split("_")[1], gate.keys["reviewer"].split("_")[1]):
+        assert first.post(f"/v1/reviews/{case}/hand-over", json={"to": to}).status_code == 422
+    to = gate.keys["second"].split("_")[1]
+    assert first.post(f"/v1/reviews/{case}/hand-over", json={"to": to}).status_code == 204
+    assert first.post(f"/v1/reviews/{case}/claim").status_code == 403
+    assert second.post(f"/v1/reviews/{case}/claim").status_code == 200
+
+
 def test_decision_without_a_claim_is_refused(gate: Gate, case: str) -> None:
     answer = gate.client("reviewer").post(f"/v1/reviews/{case}/approve", json={"reason": "Looks fine."})
     assert answer.status_code == 409

@@ -145,12 +145,50 @@ def test_hand_over_escalation_and_giving_back(gate: Gate, people: dict[str, Brow
     ]
 
 
+def test_case_is_put_off_with_a_reason(gate: Gate, people: dict[str, Browser], case: str) -> None:
+    page, reviewer = f"/console/episodes/{case}", people["reviewer"]
+    reviewer.send(f"{page}/claim", page=page)
+    for fields in ({"hours": "999", "reason": "Later."}, {"hours": "4", "reason": " "}):
+        reviewer.send(f"{page}/hold", page=page, status=422, **fields)
+    assert "done=held" in reviewer.send(f"{page}/hold", page=page, hours="4", reason="The lawyers read it.")
+    assert "Put off</b> until" in reviewer.get(page)
+    assert case in reviewer.get("/console/queue?only=held")
+    reviewer.send(f"{page}/claim", page=page)
+    assert case not in reviewer.get("/console/queue?only=held").partition('id="cases"')[2]
+    reviewer.send(f"{page}/release", page=page)
+
+
+def test_views_are_saved_shown_first_and_removed_by_their_owner_alone(gate: Gate, people: dict[str, Browser]) -> None:
+    mine, other, queue = people["reviewer"], people["second"], "/console/queue?rule=words&order=oldest"
+    kept = {"rule": "words", "order": "oldest"}
+    for name in ("", "\n", "x" * 61, "\u202e"):
+        mine.send("/console/queue/views", page=queue, status=422, name=name, **kept)
+    assert "done=view_saved" in mine.send("/console/queue/views", page=queue, name=HOSTILE[:60], first="yes", **kept)
+    assert mine.get("/console/queue", status=303) == ""
+    assert mine.client.get("/console/queue").headers["location"] == queue
+    assert "&lt;script&gt;alert(1)" in mine.get(queue)
+    assert "<script>alert" not in mine.get(queue)
+    other.get("/console/queue")  # no view, so the page itself
+    other.send("/console/queue/views", page="/console/queue", status=404, name=HOSTILE[:60], do="remove")
+    other.send("/console/queue/views", page="/console/queue", status=404, name=HOSTILE[:60], do="first")
+    mine.send("/console/queue/views", page=queue, name="Calm ones", **kept)
+    mine.send("/console/queue/views", page=queue, name="", do="first")
+    mine.get("/console/queue")
+    for name in (HOSTILE[:60], "Calm ones"):
+        mine.send("/console/queue/views", page=queue, name=name, do="remove")
+    assert "Calm ones" not in mine.get(queue)
+    for number in range(20):
+        mine.send("/console/queue/views", page=queue, name=f"View {number}", **kept)
+    mine.send("/console/queue/views", page=queue, status=409, name="One more", **kept)
+    people["submitter"].send("/console/queue/views", status=403, name="x")
+
+
 @pytest.mark.parametrize("who", ["submitter", "auditor", "admin"])
 def test_other_roles_cannot_decide_whatever_they_send(
     gate: Gate, people: dict[str, Browser], case: str, who: str
 ) -> None:
     page = f"/console/episodes/{case}"
-    for step in ("claim", "extend", "release", "hand-over", "decision"):
+    for step in ("claim", "extend", "release", "hold", "hand-over", "decision"):
         people[who].send(f"{page}/{step}", status=403, **decision(gate, case, "approve"))
     people[who].send("/console/queue/next", status=403)
     if who == "submitter":

@@ -14,6 +14,7 @@ from gateway.accounts import add_account
 from gateway.auth import Role, create_key
 from gateway.cases import ReviewAction, ReviewRule
 from gateway.errors import ConflictError, ForbiddenError, GatewayError, InvalidRequestError
+from gateway.queue import Filters, Queue
 from gateway.review import Outcome
 from gateway.submissions import ReviewCase, State
 from tests.gateway_chain import OTHER_REVIEWER, REVIEWER, Chain, build_chain
@@ -150,6 +151,39 @@ def test_handed_over_case_waits_for_the_person_named(chain: Chain, waiting: str)
         chain.desk.claim(waiting, reviewer=REVIEWER)
     chain.desk.claim(waiting, reviewer=OTHER_REVIEWER)
     assert case_of(chain, waiting).meant_for is None
+
+
+def test_case_that_is_put_off_comes_back_by_itself_and_stays_due_when_it_was(chain: Chain, waiting: str) -> None:
+    queue = Queue(database=chain.database, desk=chain.desk, clock=chain.clock, monotonic=lambda: 0.0)
+    named = {"reviewer": REVIEWER, "reason": "The lawyers read it."}
+    due, until = case_of(chain, waiting).due_at, chain.clock.now + timedelta(hours=4)
+    with pytest.raises(ConflictError, match="do not hold"):
+        chain.desk.hold(waiting, until=until, **named)
+    chain.desk.claim(waiting, reviewer=REVIEWER)
+    for wrong in (chain.clock.now, until + timedelta(days=31), until.replace(tzinfo=None)):
+        with pytest.raises(InvalidRequestError, match="time ahead"):
+            chain.desk.hold(waiting, **{**named, "until": wrong})
+    with pytest.raises(ConflictError, match="changed"):
+        chain.desk.hold(waiting, until=until, version=1, **named)
+    chain.desk.hold(waiting, until=until, **named)
+    assert queue.take_next(Filters(), reviewer=OTHER_REVIEWER, role=Role.REVIEWER) is None
+    assert [one.held_until for one in queue.page(Filters(held=True))[0]] == [until]
+    assert queue.counts().held == 1
+    with pytest.raises(ConflictError):  # it was given back
+        chain.desk.approve(waiting, reviewer=REVIEWER, reason="Now.")
+    chain.clock.now += timedelta(hours=5)
+    assert queue.page(Filters(held=True))[0] == []
+    taken = queue.take_next(Filters(), reviewer=OTHER_REVIEWER, role=Role.REVIEWER)
+    assert taken is not None
+    assert (taken.episode_id, taken.held_until, taken.due_at) == (waiting, None, due)
+    assert chain.kinds(waiting)[-3:] == ["review.claimed", "review.held", "review.claimed"]
+
+
+def test_whoever_takes_a_case_that_is_put_off_ends_that(chain: Chain, waiting: str) -> None:
+    chain.desk.claim(waiting, reviewer=REVIEWER)
+    chain.desk.hold(waiting, reviewer=REVIEWER, reason="Later.", until=chain.clock.now + timedelta(days=1))
+    assert chain.desk.claim(waiting, reviewer=OTHER_REVIEWER).held_until is None
+    assert case_of(chain, waiting).held_until is None
 
 
 def test_given_back_case_is_free_at_once(chain: Chain, waiting: str) -> None:

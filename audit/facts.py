@@ -159,7 +159,8 @@ FORMS: Mapping[EventKind, Form] = {
             "language": LABEL,
             "bytes": COUNT,
             "voices": list_of(LABEL),
-        }
+        },
+        {"revises": LABEL},  # the episode from which a reviewer took sentences out
     ),
     EventKind.SCREENING_DECIDED: Form(_DECISION),
     EventKind.SCREENING_SHADOWED: Form(
@@ -216,6 +217,9 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.SUBMISSION_REJECTED: Form(
         {**_BY_A_PERSON, "verdict": VERDICT},
         {"outcome": SLUG, "categories": list_of(LABEL)},  # reject or request_changes; of the policy
+    ),
+    EventKind.SUBMISSION_REDACTED: Form(
+        {**_BY_A_PERSON, "verdict": VERDICT, "sentences": COUNT, "revision": LABEL, "categories": list_of(LABEL)}
     ),
     EventKind.RELEASE_INTENDED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT}),
     EventKind.EPISODE_RELEASED: Form({"clips": _DIGESTS_OF_CLIPS, "approval_entry": COUNT, "intent_entry": COUNT}),

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     APPROVAL_PROPOSED = "approval.proposed"  # the first of two signatures that this case needs
     APPROVAL_GRANTED = "approval.granted"  # by a person, or by the policy when nothing was found
     SUBMISSION_REJECTED = "submission.rejected"  # terminal: a person said no, with a reason
+    SUBMISSION_REDACTED = "submission.redacted"  # terminal: a person took sentences out; the rest goes on as a revision
     RELEASE_INTENDED = "release.intended"  # written and sealed before the first public byte
     EPISODE_RELEASED = "episode.released"  # public
     EPISODE_WITHDRAWN = "episode.withdrawn"  # a person took a released episode back, with a reason

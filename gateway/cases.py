@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Text
 from sqlmodel import Field, Session, SQLModel, col, delete
 
 from audit.store import UtcDateTime
 from gateway.settings import Settings
 from gateway.submissions import EpisodeHearing, ReviewCase, Submission
 from policies.decision import Verdict
+from synth.errors import ScriptError
+from synth.formats import parse_script
 
 BASE_RISK = {Verdict.ALLOW: 0, Verdict.REVIEW: 30, Verdict.BLOCK: 60}  # of 100; the score adds up to 40
 SCORE_RISK = 40
@@ -26,6 +28,16 @@ class ReviewRule(SQLModel, table=True):
 
     rule: str = Field(primary_key=True, max_length=MAX_RULE)
     episode_id: str = Field(primary_key=True, foreign_key="submission.id", index=True, max_length=32)
+
+
+class ReviewSpeaker(SQLModel, table=True):
+    """That somebody speaks in a decided case, so that later cases of theirs show it."""
+
+    __table_args__ = (Index("ix_reviewspeaker_newest", "speaker_key", "decided_at"),)
+
+    speaker_key: str = Field(primary_key=True, max_length=16)  # digest of name and voice
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    decided_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ReviewAction(SQLModel, table=True):
@@ -51,6 +63,7 @@ def open_case(session: Session, row: Submission, verdict: Verdict, *, at: dateti
     1. The risk is that of the worst finding, of the script and of what was heard: verdict first, then score.
     2. It is due in the time that the settings give, or a quarter of it.
     3. Two people must sign an approval where a finding would block, or its rule is one that the settings name.
+    4. A revision needs whom the case before it needed: taking sentences out is no way around a second person.
     """
     hearing = session.get(EpisodeHearing, row.id)
     findings = findings_of(row.decision) + findings_of(hearing.decision if hearing is not None else None)
@@ -58,6 +71,7 @@ def open_case(session: Session, row: Submission, verdict: Verdict, *, at: dateti
     hours = settings.review_due_hours / (4 if risk >= URGENT_RISK else 1)  # 2.
     rules = {str(one["rule"])[:MAX_RULE] for one in findings}
     two_people = verdict is Verdict.BLOCK or not rules.isdisjoint(settings.two_person_rules)  # 3.
+    former = session.get(ReviewCase, row.revises) if row.revises is not None else None  # 4.
     case = ReviewCase(
         episode_id=row.id,
         requested_at=at,
@@ -65,7 +79,13 @@ def open_case(session: Session, row: Submission, verdict: Verdict, *, at: dateti
         due_at=at + timedelta(hours=hours),
         screened=verdict.value,
         show_key=show_key_of(row.show),
-        two_people=two_people or any(one["verdict"] == Verdict.BLOCK for one in findings),
+        two_people=(
+            two_people
+            or any(one["verdict"] == Verdict.BLOCK for one in findings)
+            or (former is not None and former.two_people)
+        ),
+        senior=former is not None and former.senior,
+        barred=former.barred if former is not None else None,
     )
     session.add(case)
     for rule in sorted(rules):
@@ -77,6 +97,10 @@ def close_case(session: Session, case: ReviewCase) -> None:
     """Take a case out of the queue in the caller's transaction."""
     case.open, case.meant_for, case.held_until = False, None, None
     session.add(case)
+    row = session.get(Submission, case.episode_id)
+    if row is not None and case.decided_at is not None:
+        for key in {speaker_key_of(name, voice) for name, voice in speakers_of(row.script)}:
+            session.merge(ReviewSpeaker(speaker_key=key, episode_id=row.id, decided_at=case.decided_at))
     session.execute(delete(ReviewRule).where(col(ReviewRule.episode_id) == case.episode_id))
 
 
@@ -90,6 +114,19 @@ def risk_of(finding: Mapping[str, Any]) -> int:
     """Return the risk of a stored finding, 0 to 100."""
     score = min(1.0, max(0.0, float(finding["score"])))
     return BASE_RISK[Verdict(finding["verdict"])] + round(SCORE_RISK * score)
+
+
+def speakers_of(script: str) -> tuple[tuple[str, str], ...]:
+    """Return the speakers of a script with their voices; none for a text that is no script, or no longer one."""
+    try:
+        return parse_script(script).voices
+    except ScriptError:
+        return ()  # safe to ignore: it was erased
+
+
+def speaker_key_of(name: str, voice: str) -> str:
+    """Return what earlier decisions know a speaker by: 64 bits of a digest of name and voice."""
+    return hashlib.sha256(f"{name.casefold()}\n{voice}".encode()).hexdigest()[:16]
 
 
 def show_key_of(show: str) -> str:

@@ -41,7 +41,7 @@ from gateway.accounts import Account, ConsoleSession, SignInLink, forget_account
 from gateway.appealed import Appeal, Ruling
 from gateway.auth import end_key
 from gateway.blobs import BlobStore
-from gateway.cases import ReviewAction, ReviewRule
+from gateway.cases import ReviewAction, ReviewRule, ReviewSpeaker
 from gateway.db import Database
 from gateway.errors import ConflictError, NotFoundError, StorageError
 from gateway.savedviews import SavedView
@@ -81,6 +81,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     ReviewCase,
     ReviewAction,
     Appeal,
+    ReviewSpeaker,
     ShadowDecision,
     Timeline,
     ApiKey,
@@ -350,6 +351,7 @@ def _clear(session: Session, row: Submission, *, public: bool, audio: bool) -> N
     session.add(row)
     here = {"episode_id": row.id}
     _delete(session, EpisodeSecret, here)
+    _delete(session, ReviewSpeaker, here)
     _delete(session, EpisodeHearing, here)
     _blank(session, ReviewCase, here, reason=None, open=False, show_key="")
     _blank(session, ReviewAction, here, reason="")

@@ -250,7 +250,8 @@ class Pipeline:
                 [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
             )
             facts: dict[str, Fact] = {"verdict": verdict.value}
-            if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed:
+            # What a reviewer took sentences out of, a reviewer decides: nobody has heard what is left.
+            if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed and row.revises is None:
                 move(row, State.APPROVED, at=at)
                 facts |= {
                     "clips": [*publish.clip_digests(session, row.id)],

@@ -29,6 +29,8 @@ from gateway.commitments import commit_text
 from gateway.db import Database
 from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.publish import clip_digests
+from gateway.redaction import take_out
+from gateway.revisions import revise
 from gateway.submissions import EpisodeApproval, EpisodeHearing, ReviewCase, State, Submission, lock, move
 
 MAX_REASON = 2_000  # characters: a reason, not a report
@@ -44,6 +46,7 @@ class Outcome(StrEnum):
     APPROVED = "approved"  # it goes on to release
     PROPOSED = "proposed"  # another person must sign as well
     REJECTED = "rejected"  # for good
+    REDACTED = "redacted"  # sentences were taken out, and the rest goes on as a revision
     CHANGES_REQUESTED = "changes_requested"  # refused as it is; a changed script may be submitted
 
 
@@ -252,10 +255,7 @@ class ReviewDesk:
         now, text = self._clock(), usable_reason(reason)
         with self._database.write() as session:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
-            known = categories_of(session, row)
-            chosen = list(dict.fromkeys(categories)) or sorted(found_categories(session, row)) or [OTHER]
-            if len(chosen) > MAX_CATEGORIES or not known.issuperset(chosen):
-                raise InvalidRequestError(f"choose 1 to {MAX_CATEGORIES} categories of the policy, or '{OTHER}'")
+            chosen = _chosen(session, row, categories)
             outcome = "request_changes" if changes else "reject"
             case.categories = chosen
             _decide(session, case, outcome, reviewer, text, now)
@@ -267,6 +267,45 @@ class ReviewDesk:
             }
             self._note(session, EventKind.SUBMISSION_REJECTED, now, row, reviewer, role, facts, reason=text)
         return Outcome.CHANGES_REQUESTED if changes else Outcome.REJECTED
+
+    def redact(
+        self,
+        episode_id: str,
+        *,
+        reviewer: str,
+        spans: Sequence[tuple[int, int]],
+        reason: str,
+        version: int | None = None,
+        role: Role = Role.REVIEWER,
+        categories: Sequence[str] = (),
+    ) -> str:
+        """Take the sentences out that `spans` touch, and return the id of the revision that goes on without them.
+
+        The revision is the submitter's, like any script: it is screened, spoken, marked, signed and heard anew, and
+        then always waits for a reviewer, who decides on what is to be heard. This episode ends here.
+
+        Raises as `reject` does, and `InvalidRequestError` for sentences that cannot be taken out (`take_out`).
+        """
+        now, text = self._clock(), usable_reason(reason)
+        with self._database.write() as session:
+            row, case = self._decidable(session, episode_id, reviewer, role, version, now)
+            cut = take_out(row.script, spans)
+            case.categories = chosen = _chosen(session, row, categories)
+            case.taken_out = [[start, end] for start, end in cut.spans]
+            _decide(session, case, "redact", reviewer, text, now)
+            move(row, State.REJECTED, at=now)
+            revision, received = revise(session, row, cut.text, at=now, by=reviewer)
+            facts: dict[str, Fact] = {
+                "verdict": str((row.decision or {}).get("verdict")),
+                "sentences": len(cut.spans),
+                "revision": revision,
+                "categories": [*chosen],
+            }
+            self._note(session, EventKind.SUBMISSION_REDACTED, now, row, reviewer, role, facts, reason=text)
+            self._log.append(session, received)
+        # If we crash here, the revision is stored but not queued; the sweep finds it.
+        self._enqueue(revision)
+        return revision
 
     def _decidable(
         self, session: Session, episode_id: str, reviewer: str, role: Role, version: int | None, now: datetime
@@ -355,6 +394,14 @@ def categories_of(session: Session, row: Submission) -> set[str]:
     coverage = (row.decision or {}).get("coverage") or []
     assert isinstance(coverage, list)
     return {str(one[0]) for one in coverage} | found_categories(session, row) | {OTHER}
+
+
+def _chosen(session: Session, row: Submission, categories: Sequence[str]) -> list[str]:
+    """Return the categories of a refusal: those named, or those found; raises `InvalidRequestError`."""
+    chosen = list(dict.fromkeys(categories)) or sorted(found_categories(session, row)) or [OTHER]
+    if len(chosen) > MAX_CATEGORIES or not categories_of(session, row).issuperset(chosen):
+        raise InvalidRequestError(f"choose 1 to {MAX_CATEGORIES} categories of the policy, or '{OTHER}'")
+    return chosen
 
 
 def found_categories(session: Session, row: Submission) -> set[str]:

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         183, ge=0, le=36_500, description="Days in which a refusal may be appealed (DSA: six months); 0: not at all."
     )
     appeal_due_hours: int = Field(168, gt=0, le=8_760, description="Hours until an appeal is due to be decided.")
+    review_reasons: Path | None = Field(
+        None, description="File (TOML) with the reasons that the console offers; else our own."
+    )
     two_person_rules: tuple[str, ...] = Field(
         ("impersonation",), description="Rules whose findings need two reviewers for an approval, besides every block."
     )

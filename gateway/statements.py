@@ -26,12 +26,15 @@ from gateway.appealed import Appeal, Ruling, appeal_against, refusals_before
 from gateway.cases import findings_of
 from gateway.db import Database
 from gateway.errors import ConflictError
+from gateway.revisions import revision_of
 from gateway.submissions import Clip, EpisodeHearing, EpisodeWithdrawal, Erasure, ReviewCase, State, Submission
 from policies.decision import Verdict
 
 REFUSED = frozenset({State.BLOCKED, State.REJECTED, State.WITHDRAWN, State.SUPERSEDED})
 MAX_FACTS, MAX_EXPLANATION, MAX_GROUND = 5_000, 2_000, 500  # characters that the database takes
+PERSONS = ("reject", "request_changes", "redact")  # verdicts of people that end an episode
 REFUSED_BEFORE = "Publication refused before first dissemination"
+REDACTED_BEFORE = "Part of the content taken out before first dissemination"
 EEA = (  # where a refusal holds: everywhere, so in all of them
     *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"),
     *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
@@ -94,7 +97,7 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
     by_script = findings_of(row.decision)
     by_ear = findings_of(hearing.decision if hearing is not None else None)
     findings = [*by_script, *by_ear]
-    person = case is not None and case.verdict in ("reject", "request_changes") and row.state == State.REJECTED
+    person = case is not None and case.verdict in PERSONS and row.state == State.REJECTED
     chosen = list(case.categories or []) if person and case is not None else []
     appeal = appeal_against(session, row.id, row.version)
     chosen = list(appeal.categories) if appeal is not None and appeal.categories else chosen
@@ -142,7 +145,12 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
         record["decision_visibility_other"] = REFUSED_BEFORE
     reason = case.reason or "" if person and case is not None else ""
     reason = withdrawal.reason if withdrawal is not None else reason
-    text = _text(row, facts, categories, reason, serious, redress, withdrawn=withdrawal is not None, case=case)
+    revision = revision_of(session, row.id)
+    if revision is not None and withdrawal is None:
+        record["decision_visibility_other"] = REDACTED_BEFORE
+    text = _text(
+        row, facts, categories, reason, serious, redress, withdrawn=withdrawal is not None, case=case, revision=revision
+    )
     text += _appeal_words(appeal)
     return Statement(record["puid"], row.id, decided_at, text, record)
 
@@ -234,6 +242,7 @@ def _text(
     *,
     withdrawn: bool,
     case: ReviewCase | None,
+    revision: str | None,
 ) -> str:
     """Return the statement in words, numbered as Article 17(3) is (3)."""
     changes = case is not None and case.verdict == "request_changes" and row.state == State.REJECTED
@@ -243,6 +252,13 @@ def _text(
         else "The episode is not published, anywhere and without an end."
         + (" A changed script may be submitted." if changes else "")
     )
+    taken_out = (case.taken_out if case is not None else None) or []
+    if revision is not None and not withdrawn:
+        many = "a sentence" if len(taken_out) == 1 else f"{len(taken_out)} sentences"
+        restriction = (
+            f"The episode is not published as it was submitted. A reviewer took {many} out; the rest goes on as "
+            f"episode {revision}, which is spoken anew and reviewed."
+        )
     places = [
         f"   - characters {one['span']['start']} to {one['span']['end']}: {one['explanation']}" for one in findings
     ]
@@ -252,6 +268,7 @@ def _text(
         f"1. Restriction. {restriction}",
         f"2. Facts. {facts}",
         *places,
+        *(f"   - characters {start} to {end}: taken out" for start, end in taken_out),
         f"3. Ground. The policy of this service: {', '.join(_words(one) for one in categories)}.",
     ]
     if reason:

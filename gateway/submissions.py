@@ -75,6 +75,7 @@ class Submission(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("submitter", "idempotency_key"),
         Index("ix_submission_state_received", "state", "received_at"),
+        Index("ix_submission_request_digest", "request_digest"),
     )
 
     id: str = Field(primary_key=True, max_length=32)
@@ -92,6 +93,7 @@ class Submission(SQLModel, table=True):
     failure: str | None = Field(default=None, max_length=64)  # slug, for example "disk-full"
     failure_detail: str | None = Field(default=None, sa_type=Text)
     waiting_for: str | None = Field(default=None, sa_type=Text)  # what an approved episode lacks, and who is asked
+    revises: str | None = Field(default=None, index=True, max_length=32)  # episode that it is without some sentences
     received_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -187,8 +189,9 @@ class ReviewCase(SQLModel, table=True):
     proposed_by: str | None = Field(default=None, max_length=64)  # first signature, where two are needed
     proposed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     barred: list[str] | None = Field(default=None, sa_column=Column(JSON))  # people who refused it before
-    verdict: str | None = Field(default=None, max_length=16)  # "approve", "reject" or "request_changes"
+    verdict: str | None = Field(default=None, max_length=16)  # "approve", "reject", "request_changes", "redact"
     categories: list[str] | None = Field(default=None, sa_column=Column(JSON))  # of the policy, for a refusal
+    taken_out: list[list[int]] | None = Field(default=None, sa_column=Column(JSON))  # ranges of the script, by "redact"
     reason: str | None = Field(default=None, sa_type=Text)
     decided_by: str | None = Field(default=None, max_length=64)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -16,6 +16,8 @@ from gateway.api.schemas import (
     EpisodeId,
     HandOverIn,
     HoldIn,
+    RedactionIn,
+    RedactionOut,
     RefusalIn,
     ReviewList,
     ReviewOut,
@@ -27,11 +29,12 @@ from gateway.review import WaitingCase
 
 router = APIRouter(tags=["reviews"])
 
-STEPS = ("claim", "release", "hold", "hand-over", "escalate", "approve", "request-changes", "reject")
+STEPS = ("claim", "release", "hold", "hand-over", "escalate", "approve", "request-changes", "redact", "reject")
 MAX_VERDICT_BYTES = 32_768  # of a decision's body: the longest reason, every character escaped, and some room
 _VERDICT_BODY = {"required": True, "content": {"application/json": {"schema": VerdictIn.model_json_schema()}}}
 _REFUSAL_BODY = {"required": True, "content": {"application/json": {"schema": RefusalIn.model_json_schema()}}}
 _HOLD_BODY = {"required": True, "content": {"application/json": {"schema": HoldIn.model_json_schema()}}}
+_REDACTION_BODY = {"required": True, "content": {"application/json": {"schema": RedactionIn.model_json_schema()}}}
 _HAND_OVER_BODY = {"required": True, "content": {"application/json": {"schema": HandOverIn.model_json_schema()}}}
 _DECIDING = problem_responses(401, 403, 404, 408, 409, 413, 415, 422, 503)
 
@@ -60,9 +63,16 @@ async def hand_over_body(request: Request, caller: ReviewerCaller) -> HandOverIn
     return await read_json(request, HandOverIn, limit=MAX_VERDICT_BYTES)
 
 
+async def redaction_body(request: Request, caller: ReviewerCaller) -> RedactionIn:
+    """Return the redaction in the body; the caller is checked before it is read."""
+    del caller
+    return await read_json(request, RedactionIn, limit=MAX_VERDICT_BYTES)
+
+
 VerdictBody = Annotated[VerdictIn, Depends(verdict_body)]
 RefusalBody = Annotated[RefusalIn, Depends(refusal_body)]
 HoldBody = Annotated[HoldIn, Depends(hold_body)]
+RedactionBody = Annotated[RedactionIn, Depends(redaction_body)]
 HandOverBody = Annotated[HandOverIn, Depends(hand_over_body)]
 
 
@@ -155,6 +165,26 @@ def reject(episode_id: EpisodeId, caller: ReviewerCaller, refusal: RefusalBody, 
 def request_changes(episode_id: EpisodeId, caller: ReviewerCaller, refusal: RefusalBody, backend: BackendDep) -> None:
     """Say no to the script as it is; a changed one may be submitted."""
     _refuse(episode_id, caller, refusal, backend, changes=True)
+
+
+@router.post(
+    "/v1/reviews/{episode_id}/redact",
+    status_code=201,
+    responses=_DECIDING,
+    openapi_extra={"requestBody": _REDACTION_BODY},
+)
+def redact(episode_id: EpisodeId, caller: ReviewerCaller, body: RedactionBody, backend: BackendDep) -> RedactionOut:
+    """Take sentences out: this episode ends, and a revision without them is spoken anew and waits for a reviewer."""
+    revision = backend.reviews.redact(
+        episode_id,
+        reviewer=caller.key_id,
+        spans=[(one.start, one.end) for one in body.spans],
+        reason=body.reason,
+        version=body.version,
+        role=caller.role,
+        categories=body.categories,
+    )
+    return RedactionOut(revision=revision, links={"submission": f"/v1/submissions/{revision}"})
 
 
 def _refuse(episode_id: str, caller: Caller, refusal: RefusalIn, backend: BackendDep, *, changes: bool) -> None:

@@ -323,6 +323,26 @@ class HoldIn(VerdictIn):
     until: AwareDatetime = Field(description="At most 30 days ahead.", examples=["2026-12-01T09:00:00Z"])
 
 
+class SpanIn(Model):
+    """A place in the author's text."""
+
+    start: int = Field(ge=0, description="First character, counted in Unicode code points.")
+    end: int = Field(ge=1, description="First character behind it.")
+
+
+class RedactionIn(RefusalIn):
+    """What to take out of a script: every spoken sentence that one of the spans touches."""
+
+    spans: list[SpanIn] = Field(min_length=1, max_length=100, examples=[[{"start": 120, "end": 180}]])
+
+
+class RedactionOut(Model):
+    """What goes on in place of the episode."""
+
+    revision: str = Field(description="Episode without these sentences; it is spoken anew and waits for a reviewer.")
+    links: dict[str, str]
+
+
 class HandOverIn(Model):
     """Who is to decide a case."""
 

@@ -38,6 +38,7 @@ from gateway.erasure import Reason
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.intake import submit
 from gateway.releases import public_clips
+from gateway.revisions import revision_of
 from gateway.sequencing import settle_soon
 from gateway.statements import REFUSED, statement_of
 from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, Erasure, ReviewCase, State, Submission
@@ -212,8 +213,12 @@ def _detail(session: Session, backend: Backend, row: Submission) -> SubmissionDe
     if case is not None and case.verdict and case.decided_at:
         decided = DecidedOut(verdict=case.verdict, reason=case.reason or "", decided_at=case.decided_at)
     events = backend.toolchain.log.events_for(session, row.id)
+    summary = _summary(row)
+    for name, other in (("revises", row.revises), ("revision", revision_of(session, row.id))):
+        if other is not None:
+            summary.links[name] = f"/v1/submissions/{other}"
     return SubmissionDetailOut(
-        **_summary(row).model_dump(),
+        **summary.model_dump(),
         script=row.script,
         script_digest=row.script_digest,
         decision=DecisionOut.model_validate(row.decision) if row.decision else None,

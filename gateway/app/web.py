@@ -109,6 +109,7 @@ def build_console(backend: Backend) -> Console:
     from gateway.accounts import Accounts
     from gateway.api.throttle import Throttle
     from gateway.console.pages import Pages
+    from gateway.console.reasons import load_reasons
     from gateway.console.site import SIGN_IN_BURST, SIGN_IN_INTERVAL_SECONDS, Console
     from gateway.console.waveform import Waveforms
     from gateway.queue import Queue
@@ -123,6 +124,7 @@ def build_console(backend: Backend) -> Console:
         pages=Pages(),
         queue=Queue(database=tools.database, desk=backend.reviews, clock=tools.clock, monotonic=time.monotonic),
         waveforms=Waveforms(tools.blobs.read),
+        reasons=load_reasons(tools.settings.review_reasons),
         throttle=Throttle(burst=SIGN_IN_BURST, interval=SIGN_IN_INTERVAL_SECONDS, clock=time.monotonic),
         federation=build_federation(tools, seal),
     )

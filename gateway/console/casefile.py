@@ -10,18 +10,26 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
+from audit.errors import AuditError
 from audit.log import Log
+from audit.receipt import Receipt, verify_receipt
 from gateway.accounts import Account
 from gateway.api.visibility import visible_submission
 from gateway.auth import Caller
+from gateway.bulk import same_script
 from gateway.cases import ReviewAction, findings_of
 from gateway.colleagues import colleagues_of
+from gateway.console.histories import History, show_history, speaker_histories
 from gateway.console.segments import Marked, Segment, segments
+from gateway.redaction import spoken_sentences
 from gateway.releases import PublicClip, public_clips
 from gateway.review import OTHER, WaitingCase, categories_of, found_categories, waiting_case, why_not
+from gateway.revisions import revision_of
 from gateway.submissions import ApiKey, Clip, EpisodeHearing, EpisodeReceipt, ReviewCase, State, Submission, Timeline
+from synth.errors import ScriptError
+from synth.formats import parse_script
 
-MAX_HISTORY = 10  # earlier decisions about the same show
+MAX_SENTENCES = 300  # that are all offered to be taken out
 WORDS_PER_LINE = 14  # of the transcript
 
 
@@ -33,6 +41,26 @@ class HeardLine:
     end: float
     text: str
     findings: tuple[int, ...]  # numbers of findings that lie in these seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Takeable:
+    """A spoken sentence, where it stands, and the numbers of the findings that touch it."""
+
+    start: int
+    end: int
+    text: str
+    findings: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A stored proof; `flaw` says why it does not hold, and is empty where it does."""
+
+    purpose: str
+    index: int
+    size: int  # entries of the log under the checkpoint that it rests on
+    flaw: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +81,13 @@ class CaseFile:
     found: frozenset[str]
     actions: tuple[ReviewAction, ...]
     events: tuple[Any, ...]  # `audit.log.LoggedEvent`
-    proofs: tuple[str, ...]  # purposes
-    history: tuple[tuple[ReviewCase, Submission], ...]
+    proofs: tuple[Proof, ...]  # that are stored with the episode, verified while the page was made
+    covered: int  # size of the newest checkpoint: entries before it can be proven
+    history: History  # of the same show
+    speakers: tuple[tuple[str, History], ...]  # (speaker, earlier decisions)
+    alike: int  # other open cases with the very same script
+    sentences: tuple[Takeable, ...]  # that can be taken out
+    revision: str | None  # goes on without the sentences that were taken out of this one
     names: dict[str, str]  # of accounts and API keys, by id
     colleagues: tuple[Account, ...]
 
@@ -72,8 +105,11 @@ def read_case(session: Session, episode_id: str, caller: Caller, *, log: Log, no
         select(ReviewAction).where(ReviewAction.episode_id == episode_id).order_by(col(ReviewAction.id))
     ).all()
     open_ = case is not None and row.state == State.AWAITING_REVIEW
-    history = _history(session, case)
+    history = show_history(session, case) if case is not None else ()
+    speakers = speaker_histories(session, row, case) if case is not None else ()
+    newest = log.latest_checkpoint(session)
     people = {one.actor for one in actions} | {row.submitter} | {one.decided_by or "" for one, _ in history}
+    people |= {one.decided_by or "" for _, found in speakers for one, _ in found}
     people |= {one.target or "" for one in actions}
     if case is not None:
         people |= {case.claimed_by or "", case.proposed_by or "", case.meant_for or ""}
@@ -95,8 +131,13 @@ def read_case(session: Session, episode_id: str, caller: Caller, *, log: Log, no
         found=frozenset(found_categories(session, row)),
         actions=tuple(actions),
         events=tuple(events),
-        proofs=tuple(session.exec(select(EpisodeReceipt.purpose).where(EpisodeReceipt.episode_id == episode_id)).all()),
+        proofs=_proofs(session, episode_id, log),
+        covered=newest.size if newest is not None else 0,
         history=history,
+        speakers=speakers,
+        alike=0 if not open_ else same_script(session, row),
+        sentences=_takeable(row.script, findings) if open_ else (),
+        revision=revision_of(session, row.id),
         names=names_of(session, people),
         colleagues=colleagues_of(session, caller.key_id),
     )
@@ -160,15 +201,32 @@ def _heard(hearing: EpisodeHearing | None, findings: Sequence[Marked]) -> tuple[
     return tuple(lines)
 
 
-def _history(session: Session, case: ReviewCase | None) -> tuple[tuple[ReviewCase, Submission], ...]:
-    if case is None or not case.show_key:
-        return ()
-    found = session.exec(
-        select(ReviewCase, Submission)
-        .join(Submission, col(Submission.id) == col(ReviewCase.episode_id))
-        .where(ReviewCase.show_key == case.show_key, col(ReviewCase.decided_at).is_not(None))
-        .where(ReviewCase.episode_id != case.episode_id)
-        .order_by(col(ReviewCase.decided_at).desc())
-        .limit(MAX_HISTORY)
-    ).all()
-    return tuple((one, row) for one, row in found)
+def _takeable(source: str, findings: Sequence[Marked]) -> tuple[Takeable, ...]:
+    """Return the sentences that can be taken out; of a very long script those with findings."""
+    try:
+        script = parse_script(source)
+    except ScriptError:
+        return ()  # safe to ignore: what cannot be read was erased, and nothing can be taken out of it
+    sentences = [
+        Takeable(
+            one.start,
+            one.end,
+            one.text,
+            tuple(two.number for two in findings if two.start < one.end and one.start < two.end),
+        )
+        for one in spoken_sentences(script)
+    ]
+    return tuple(one for one in sentences if one.findings or len(sentences) <= MAX_SENTENCES)
+
+
+def _proofs(session: Session, episode_id: str, log: Log) -> tuple[Proof, ...]:
+    found = []
+    for row in session.exec(select(EpisodeReceipt).where(EpisodeReceipt.episode_id == episode_id)):
+        size, flaw = 0, ""
+        try:
+            receipt = Receipt.from_text(row.text)
+            size = verify_receipt(receipt, leaf=receipt.leaf, origin=log.origin, verifier=log.verifier).size
+        except AuditError as error:
+            flaw = str(error)
+        found.append(Proof(row.purpose, row.entry_index, size, flaw))
+    return tuple(sorted(found, key=lambda one: one.index))

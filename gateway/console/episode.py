@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,7 +16,7 @@ from gateway.api.episodes import FileName
 from gateway.api.media import PRIVATE, StoredFile, serve_file
 from gateway.api.schemas import EpisodeId
 from gateway.api.visibility import visible_submission
-from gateway.auth import REVIEWERS
+from gateway.auth import REVIEWERS, Role
 from gateway.colleagues import find_colleague
 from gateway.console.casefile import read_case
 from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
@@ -24,18 +26,13 @@ from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
 from gateway.releases import EXTENSIONS
 from gateway.review import Outcome
 from gateway.sessions import SignedIn
-from gateway.submissions import Clip
+from gateway.submissions import Clip, State
+
+EntryIndex = Annotated[int, Path(ge=0, lt=2**53)]
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
-TEMPLATES = (  # starts of reasons; a reviewer finishes the sentence
-    ("Debunked in the text", "The claim is quoted and refuted where a listener will hear it: "),
-    ("False claim", "The script asserts a claim that fact-checkers found false: "),
-    ("Attacks people", "The script attacks people for what they are: "),
-    ("Private data", "The script names private data of a person: "),
-    ("No consent", "A real person's voice or words are used without a consent on file: "),
-    ("Heard otherwise", "The sound says something else than the script: "),
-)
+RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)  # a sentence that was ticked, by its place
 
 
 HOLDS = {  # how long a case is put off
@@ -50,7 +47,7 @@ HOLDS = {  # how long a case is put off
 @router.get("/console/episodes/{episode_id}")
 def show_episode(episode_id: EpisodeId, request: Request, console: ConsoleDep, visitor: Reader) -> Response:
     """Show a case."""
-    return _page(request.query_params, console, visitor, episode_id)
+    return case_page(request.query_params, console, visitor, episode_id)
 
 
 @router.get("/console/episodes/{episode_id}/audio/{file_name}")
@@ -74,6 +71,21 @@ def get_waveform(episode_id: EpisodeId, file_name: FileName, console: ConsoleDep
         media_type="image/svg+xml",
         headers={"Cache-Control": "private, max-age=600"},
     )
+
+
+@router.get("/console/episodes/{episode_id}/proof/{index}")
+def get_proof(episode_id: EpisodeId, index: EntryIndex, console: ConsoleDep, visitor: Reader) -> Response:
+    """Return the proof that an entry about this episode is in the log, made and verified now; `assay log verify` reads
+    it.
+    """
+    tools = console.backend.toolchain
+    with tools.database.read() as session:
+        visible_submission(session, visitor.caller, episode_id)
+        if index not in {one.index for one in tools.log.events_for(session, episode_id)}:
+            raise NotFoundError(f"episode {episode_id} has no entry {index}")
+        text = tools.log.prove(session, index).to_text()
+    name = f"attachment; filename={episode_id}-{index}.tlog-proof"
+    return Response(text, media_type="text/plain", headers={"Content-Disposition": name, "Cache-Control": PRIVATE})
 
 
 @router.post("/console/episodes/{episode_id}/claim")
@@ -124,7 +136,7 @@ def hold(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields: 
             episode_id, reviewer=caller.key_id, reason=fields.get("reason", ""), until=until, role=caller.role
         )
     except (ConflictError, InvalidRequestError) as error:
-        return _page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
+        return case_page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
     return see("/console/queue?" + urlencode({**_kept(fields), "done": "held"}))
 
 
@@ -134,7 +146,7 @@ def decide(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields
     try:
         done = _decide(console, visitor, episode_id, fields)
     except (ConflictError, InvalidRequestError) as error:
-        return _page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
+        return case_page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
     if fields.get("then") == "next":
         return see(next_case(console, visitor, {**_kept(fields), "done": done}))
     return see("/console/queue?" + urlencode({**_kept(fields), "done": done}))
@@ -152,10 +164,24 @@ def _decide(console: Console, visitor: SignedIn, episode_id: str, fields: Mappin
     if verdict == "escalate":
         desk.escalate(episode_id, reviewer=who, reason=reason, role=caller.role)
         return "escalated"
-    if verdict not in ("reject", "request_changes"):
+    if verdict not in ("reject", "request_changes", "redact"):
         raise InvalidRequestError("choose what to decide: nothing is chosen for you")
     if not categories:
         raise InvalidRequestError("a refusal needs at least one category of the policy")
+    if verdict == "redact":
+        spans = [(int(match[1]), int(match[2])) for match in RANGE.finditer(fields.get("sentence", ""))]
+        if not spans:
+            raise InvalidRequestError("choose the sentences to take out")
+        desk.redact(
+            episode_id,
+            reviewer=who,
+            spans=spans,
+            reason=reason,
+            version=version,
+            role=caller.role,
+            categories=categories,
+        )
+        return Outcome.REDACTED.value
     changes = verdict == "request_changes"
     outcome: Outcome = desk.reject(
         episode_id,
@@ -169,7 +195,7 @@ def _decide(console: Console, visitor: SignedIn, episode_id: str, fields: Mappin
     return outcome.value
 
 
-def _page(
+def case_page(
     fields: Mapping[str, str],
     console: Console,
     visitor: SignedIn,
@@ -178,6 +204,7 @@ def _page(
     mistake: str = "",
     status: int = 200,
 ) -> Response:
+    """Show a case, with what was typed in `fields` and why it could not be done."""
     tools, caller = console.backend.toolchain, visitor.caller
     now = tools.clock()
     with tools.database.read() as session:
@@ -192,8 +219,14 @@ def _page(
         held=found.waiting is not None and found.waiting.claimed_by == caller.key_id,
         decides=caller.role in REVIEWERS,
         lease_seconds=int(console.backend.reviews.lease.total_seconds()),
-        templates=TEMPLATES,
-        draft={"reason": fields.get("reason", "")[:4_000], "verdict": fields.get("verdict", ""), "category": chosen},
+        reasons=console.reasons,
+        draft={
+            "reason": fields.get("reason", "")[:4_000],
+            "verdict": fields.get("verdict", ""),
+            "category": chosen,
+            "sentence": fields.get("sentence", "").split(","),
+        },
+        takes_back=caller.role is Role.SENIOR_REVIEWER and found.row.state == State.RELEASED,
         asked=_kept(fields),
         mistake=mistake,
         notice=NOTICES.get(fields.get("done", ""), ""),

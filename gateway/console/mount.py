@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.staticfiles import StaticFiles
 
-from gateway.console import appeals, episode, home, provider, queue, signin
+from gateway.console import appeals, bulk, episode, home, provider, queue, signin, takeback
 from gateway.console.pages import STATIC
 
 if TYPE_CHECKING:
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from gateway.console.site import Console
 
-ROUTERS = (signin.router, provider.router, home.router, queue.router, episode.router, appeals.router)
+ROUTERS = (
+    signin.router,
+    provider.router,
+    home.router,
+    queue.router,
+    episode.router,
+    takeback.router,
+    bulk.router,
+    appeals.router,
+)
 
 
 def mount_console(app: FastAPI, console: Console) -> None:

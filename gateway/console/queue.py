@@ -28,6 +28,8 @@ NOTICES = {  # what was done, by the slug that a redirect carries
     "held": "Put off. The case comes back by itself.",
     "view_saved": "The view is saved.",
     "view_changed": "Your views are changed.",
+    "redacted": "Sentences taken out. The rest is spoken anew and comes back to the queue as another case.",
+    "withdrawn": "Taken back. It is public no more.",
     "released": "Given back. The case waits in the queue.",
     "handed_over": "Handed over.",
     "escalated": "Escalated. A senior reviewer decides.",

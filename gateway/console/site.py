@@ -12,6 +12,7 @@ from gateway.accounts import Accounts
 from gateway.api.backend import Backend
 from gateway.api.throttle import Throttle
 from gateway.console.pages import Pages
+from gateway.console.reasons import Reason
 from gateway.console.waveform import Waveforms
 from gateway.federation import Federation
 from gateway.queue import Queue
@@ -32,6 +33,7 @@ class Console:
     pages: Pages
     queue: Queue
     waveforms: Waveforms
+    reasons: tuple[Reason, ...]  # what a decision's reason can begin with
     throttle: Throttle  # how often one client may try to sign in
     federation: Federation | None = None  # the organisation's provider, where one is set up
 

@@ -17,6 +17,7 @@ from tests.api_gate import Gate, a_script, build_gate
 ANYBODY = {None, "submitter", "reviewer", "auditor", "admin"}
 SOMEBODY = {"submitter", "reviewer", "auditor", "admin"}
 DECISION = {"json": {"reason": "It is fine."}}
+REDACTION = {"json": {"reason": "It is false.", "spans": [{"start": 0, "end": 9}]}}
 HOLD = {"json": {"reason": "It waits for the lawyers.", "until": "2026-03-02T12:00:00Z"}}
 
 # (method, path, request, who gets past the door). `{waiting}` belongs to the submitter and came to review.
@@ -38,6 +39,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("POST", "/v1/reviews/{nothing}/request-changes", DECISION, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/escalate", DECISION, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/release", {}, {"reviewer"}),
+    ("POST", "/v1/reviews/{nothing}/redact", REDACTION, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/hold", HOLD, {"reviewer"}),
     ("POST", "/v1/reviews/{nothing}/hand-over", {"json": {"to": "nobody"}}, {"reviewer"}),
     ("GET", "/v1/episodes/{released}", {}, ANYBODY),

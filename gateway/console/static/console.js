@@ -2,7 +2,7 @@
 // Everything that this does can be done without it, except for the countdown.
 
 const FIRST_KEYS = { play: "Space", back: "j", forward: "l", previous: "[", following: "]", slower: "<", faster: ">",
-  approve: "a", changes: "c", reject: "r", escalate: "e", note: "n", extend: "x", next: "t", help: "?" };
+  approve: "a", changes: "c", redact: "o", reject: "r", escalate: "e", note: "n", extend: "x", next: "t", help: "?" };
 const HEARTBEAT_SECONDS = 60; // while the page is looked at
 const IDLE_SECONDS = 180; // without a key or a pointer: nobody is looking
 const WARNING_SECONDS = 60; // before the lease ends (WCAG 2.2.1 asks for 20)
@@ -67,6 +67,7 @@ function player() {
   sound.volume = QUIET;
   let stopAt = Infinity;
   const playhead = byId("playhead");
+  const lines = [...document.querySelectorAll(".heard li")];
   const regions = byId("regions");
   const duration = Number(regions.dataset.duration);
   document.addEventListener("click", (event) => {
@@ -82,6 +83,11 @@ function player() {
     const x = String((sound.currentTime / duration) * 1000);
     playhead.setAttribute("x1", x);
     playhead.setAttribute("x2", x);
+    for (const line of lines) {
+      const now = !sound.paused && sound.currentTime >= Number(line.dataset.from) && sound.currentTime < Number(line.dataset.to);
+      if (now && !line.classList.contains("now")) keepInSight(line);
+      line.classList.toggle("now", now);
+    }
   });
   regions.addEventListener("click", (event) => {
     const box = regions.getBoundingClientRect();
@@ -89,6 +95,14 @@ function player() {
   });
   const speed = byId("speed");
   speed.addEventListener("change", () => { sound.playbackRate = Number(speed.value); });
+}
+
+// Scrolls the list, never the page: whoever reads elsewhere stays there.
+function keepInSight(line) {
+  const frame = line.closest(".card");
+  const box = line.getBoundingClientRect();
+  const around = frame.getBoundingClientRect();
+  if (box.top < around.top || box.bottom > around.bottom) frame.scrollTop += box.top - around.top - frame.clientHeight / 3;
 }
 
 function comfort() {
@@ -109,17 +123,47 @@ function reasons() {
   const starts = byId("starts");
   const reason = byId("reason");
   if (!starts || !reason) return;
-  starts.hidden = false;
+  const form = reason.form;
+  // Only reasons for what was chosen are offered; the first nine have their number as a key.
+  const offer = () => {
+    const verdict = form.querySelector("[name=verdict]:checked")?.value;
+    let number = 0;
+    for (const button of starts.querySelectorAll("[data-reason]")) {
+      button.hidden = button.dataset.for !== verdict;
+      if (!button.hidden) number += 1;
+      button.dataset.number = button.hidden || number > 9 ? "" : String(number);
+      button.querySelector("kbd").textContent = button.dataset.number;
+    }
+    starts.hidden = number === 0;
+    const sentences = byId("sentences");
+    if (sentences && verdict === "redact") sentences.open = true;
+  };
+  form.addEventListener("change", offer);
+  offer();
   starts.addEventListener("click", (event) => {
-    const text = event.target.dataset.insert;
-    if (!text) return;
-    reason.setRangeText(text, reason.selectionStart, reason.selectionEnd, "end");
-    reason.focus();
+    const button = event.target.closest("[data-reason]");
+    if (!button) return;
+    reason.value = button.dataset.reason;
+    const wanted = button.dataset.categories.split(" ").filter(Boolean);
+    for (const box of form.querySelectorAll("[name=category]")) {
+      if (wanted.includes(box.value) || (wanted.includes("found") && "found" in box.dataset)) box.checked = true;
+    }
+    say(`Reason: ${button.dataset.reason}`);
+    byId("decide").focus(); // Enter decides; going back to the reason changes it
   });
   reason.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.ctrlKey) reason.form.requestSubmit(reason.form.querySelector("[value=next]"));
+    if (event.key === "Enter" && event.ctrlKey) form.requestSubmit(form.querySelector("[value=next]"));
   });
   byId("mistake")?.focus();
+}
+
+function ticks() {
+  for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden = false;
+  document.addEventListener("click", (event) => {
+    const name = event.target.dataset?.tick;
+    if (!name) return;
+    for (const box of document.querySelectorAll(`input[type=checkbox][name=${name}]`)) box.checked = true;
+  });
 }
 
 let at = 0;
@@ -154,7 +198,12 @@ function act(action) {
   if (acts[action]) { acts[action](); return; }
   const target = document.querySelector(`[data-key="${action}"]`);
   if (!target) return;
-  if (target.type === "radio") { target.checked = true; target.focus(); say(target.parentElement.textContent.trim()); }
+  if (target.type === "radio") {
+    target.checked = true;
+    target.focus();
+    target.dispatchEvent(new Event("change", { bubbles: true }));
+    say(target.parentElement.textContent.trim());
+  }
   else target.click();
 }
 
@@ -166,8 +215,10 @@ function shortcuts() {
     const key = event.key === " " ? "Space" : event.key;
     if (key === "Space" && event.target.closest("button, a, input, summary, audio")) return;
     const found = Object.keys(keys).find((action) => keys[action] === key);
-    if (!found) return;
+    const reason = found || !/^[1-9]$/.test(key) ? null : document.querySelector(`#starts [data-number="${key}"]`);
+    if (!found && !reason) return;
     event.preventDefault();
+    if (reason) { reason.click(); return; }
     act(found);
   });
   const table = byId("keys");
@@ -197,4 +248,5 @@ lease();
 player();
 comfort();
 reasons();
+ticks();
 shortcuts();

@@ -278,6 +278,10 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.CONSENT_REVOKED: Form({"voice": LABEL, "digest": DIGEST}),
     EventKind.FEED_CREATED: Form({"all_shows": FLAG, "expires_at": or_null(TIME)}),
     EventKind.FEED_REVOKED: Form(),
+    EventKind.WEBHOOK_CREATED: Form({"owner": or_null(LABEL)}),  # API key whose submissions it hears of; null: all
+    EventKind.WEBHOOK_ROTATED: Form(),
+    EventKind.WEBHOOK_DISABLED: Form({"reason": SLUG}),
+    EventKind.WEBHOOK_ENABLED: Form(),
     EventKind.KEY_CREATED: Form({"purpose": SLUG}, {"retired": LABEL, "public": DIGEST}),
     EventKind.KEY_RETIRED: Form({"purpose": SLUG}),
     EventKind.APIKEY_CREATED: Form({"role": SLUG, "expires_at": or_null(TIME)}),

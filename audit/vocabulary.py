@@ -52,6 +52,10 @@ class EventKind(StrEnum):
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
     FEED_CREATED = "feed.created"  # a listener may hear shows that are not for everybody; the subject is the feed
     FEED_REVOKED = "feed.revoked"  # and no longer may
+    WEBHOOK_CREATED = "webhook.created"  # an address is told of changes from now on; the subject is the endpoint
+    WEBHOOK_ROTATED = "webhook.rotated"  # messages there are signed with another secret
+    WEBHOOK_DISABLED = "webhook.disabled"  # it is told nothing more: by somebody, or because nobody answers there
+    WEBHOOK_ENABLED = "webhook.enabled"  # it is told again, of what happens from now on
     # The installation itself; the subject is the key, the API key, or "policy", "settings", "log" or "verification".
     KEY_CREATED = "key.created"  # a signing or watermark key came into use
     KEY_RETIRED = "key.retired"  # it signs and marks nothing any more; what it signed and marked is still read

@@ -1,4 +1,6 @@
-"""Fetching a file that a stranger names by its address, without lending them this machine's place in the network.
+"""Going to an address that a stranger names, without lending them this machine's place in the network.
+
+`UrlFetcher` fetches a file, `UrlPoster` leaves a message.
 
 For every hop, redirects among them:
 
@@ -21,8 +23,8 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -33,6 +35,7 @@ MOST_CHARACTERS = 2_048  # of an address
 CONNECT_SECONDS = 10.0  # until a connection stands
 FETCH_SECONDS = 60.0  # for everything, redirects among it
 CHUNK_BYTES = 1 << 16
+USER_AGENT = "Assay"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # NAT64: an IPv4 address in the last four bytes
 _LOCAL_TRANSLATED = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -62,26 +65,22 @@ class Scheme:
     port: int = 443
 
 
-class UrlFetcher:
-    """Fetches files from public addresses; safe for several threads."""
+class _Reach:
+    """Gets to public addresses and to no others, and is back in time."""
+
+    silence = "the address did not answer in time"
 
     def __init__(
-        self,
-        *,
-        most_bytes: int,
-        seconds: float = FETCH_SECONDS,
-        scheme: Scheme | None = None,
-        resolve: Resolve | None = None,
-        allowed: Callable[[Address], bool] = is_public,
+        self, *, seconds: float, scheme: Scheme | None, resolve: Resolve | None, allowed: Callable[[Address], bool]
     ) -> None:
-        self._most_bytes = most_bytes
         self._seconds = seconds
         self._scheme = scheme or Scheme()
         self._resolve = resolve or _resolve
         self._allowed = allowed
 
-    def fetch(self, url: str) -> bytes:
-        """Return the file at `url`; raises `FetchError`, or `TooLargeError` beyond the size."""
+    @contextmanager
+    def _in_time(self) -> Iterator[tuple[list[socket.socket], threading.Event]]:
+        """Give up, by hanging up on everybody, when the time for all of it is over."""
         connections: list[socket.socket] = []
         over = threading.Event()
 
@@ -94,53 +93,24 @@ class UrlFetcher:
         timer = threading.Timer(self._seconds, give_up)
         timer.start()
         try:
-            for _ in range(MOST_REDIRECTS + 1):
-                content, url = self._hop(url, connections)
-                if over.is_set():
-                    raise _no_answer()
-                if content is not None:
-                    return content
+            yield connections, over
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _no_answer() from error
+            raise FetchError(self.silence) from error
         finally:
             timer.cancel()
             for connection in connections:
                 connection.close()
-        raise _no_answer()
 
-    def _hop(self, url: str, connections: list[socket.socket]) -> tuple[bytes | None, str]:
-        """Return the content, or None and where it is said to be."""
-        # 1.
-        parts = self._parsed(url)
+    def _connected(self, url: str, connections: list[socket.socket]) -> tuple[_Pinned, str]:
+        """Return a connection to whoever `url` names, and the path to ask for; 1. to 3. above."""
+        parts = self._parsed(url)  # 1.
         host = str(parts.hostname)
-        # 2.
-        address = self._checked(host)
-        # 3.
-        connection = _Pinned(host, address, self._scheme, min(CONNECT_SECONDS, self._seconds))
+        address = self._checked(host)  # 2.
+        connection = _Pinned(host, address, self._scheme, min(CONNECT_SECONDS, self._seconds))  # 3.
         connection.connect()
         connection.opened.settimeout(self._seconds)
         connections.append(connection.opened)
-        # 4.
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(
-            "GET", path, headers={"Accept": "audio/*", "Accept-Encoding": "identity", "User-Agent": "Assay"}
-        )
-        answer = connection.getresponse()
-        if answer.status in _REDIRECTS:
-            return None, urljoin(url, answer.headers.get("Location", ""))
-        if answer.status != 200 or answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise _no_answer()
-        return self._read(answer), url
-
-    def _read(self, answer: http.client.HTTPResponse) -> bytes:
-        content = bytearray()
-        while chunk := answer.read(CHUNK_BYTES):
-            content += chunk
-            if len(content) > self._most_bytes:
-                raise TooLargeError(f"the file exceeds {self._most_bytes} bytes", limit=self._most_bytes)
-        if answer.length:  # the connection ended before all of it came
-            raise _no_answer()
-        return bytes(content)
+        return connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def _parsed(self, url: str) -> SplitResult:
         if len(url) > MOST_CHARACTERS or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
@@ -164,6 +134,116 @@ class UrlFetcher:
         if not found or not all(self._allowed(one) for one in found):
             raise _not_fetched()
         return str(found[0])
+
+
+class UrlFetcher(_Reach):
+    """Fetches files from public addresses; safe for several threads."""
+
+    silence = "the address did not answer in time with a whole file; download it yourself and send it"
+
+    def __init__(
+        self,
+        *,
+        most_bytes: int,
+        seconds: float = FETCH_SECONDS,
+        scheme: Scheme | None = None,
+        resolve: Resolve | None = None,
+        allowed: Callable[[Address], bool] = is_public,
+    ) -> None:
+        super().__init__(seconds=seconds, scheme=scheme, resolve=resolve, allowed=allowed)
+        self._most_bytes = most_bytes
+
+    def fetch(self, url: str) -> bytes:
+        """Return the file at `url`; raises `FetchError`, or `TooLargeError` beyond the size."""
+        with self._in_time() as (connections, over):
+            for _ in range(MOST_REDIRECTS + 1):
+                content, url = self._hop(url, connections)
+                if over.is_set():
+                    raise FetchError(self.silence)
+                if content is not None:
+                    return content
+        raise FetchError(self.silence)
+
+    def _hop(self, url: str, connections: list[socket.socket]) -> tuple[bytes | None, str]:
+        """Return the content, or None and where it is said to be."""
+        connection, path = self._connected(url, connections)
+        # 4.
+        connection.request(
+            "GET", path, headers={"Accept": "audio/*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+        )
+        answer = connection.getresponse()
+        if answer.status in _REDIRECTS:
+            return None, urljoin(url, answer.headers.get("Location", ""))
+        if answer.status != 200 or answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise FetchError(self.silence)
+        return self._read(answer), url
+
+    def _read(self, answer: http.client.HTTPResponse) -> bytes:
+        content = bytearray()
+        while chunk := answer.read(CHUNK_BYTES):
+            content += chunk
+            if len(content) > self._most_bytes:
+                raise TooLargeError(f"the file exceeds {self._most_bytes} bytes", limit=self._most_bytes)
+        if answer.length:  # the connection ended before all of it came
+            raise FetchError(self.silence)
+        return bytes(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How somebody answered a message."""
+
+    status: int
+    retry_after: int | None  # seconds, where they ask for that
+
+
+class UrlPoster(_Reach):
+    """Posts messages to public addresses, without following anybody anywhere; safe for several threads.
+
+    `inside` are hosts with ports, such as "127.0.0.1:9000", that the operator names: they may be anywhere in the own
+    network, and are spoken to in plain http where the address says so.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        inside: Sequence[str] = (),
+        scheme: Scheme | None = None,
+        resolve: Resolve | None = None,
+        allowed: Callable[[Address], bool] = is_public,
+    ) -> None:
+        super().__init__(seconds=seconds, scheme=scheme, resolve=resolve, allowed=allowed)
+        self._inside = frozenset(one.lower() for one in inside)
+
+    def check(self, url: str) -> None:
+        """Insist that messages may go to `url` as far as its text tells; raises `FetchError`."""
+        self._towards(url)._parsed(url)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Receipt:
+        """Send `body` once and return the answer's status; its content is not read. Raises `FetchError`."""
+        reach = self._towards(url)
+        with reach._in_time() as (connections, over):
+            connection, path = reach._connected(url, connections)
+            connection.request("POST", path, body, {"User-Agent": USER_AGENT, "Accept": "*/*", **headers})
+            answer = connection.getresponse()
+            if over.is_set():
+                raise FetchError(self.silence)
+            asked = answer.headers.get("Retry-After", "")
+            return Receipt(answer.status, int(asked) if asked.isascii() and asked.isdigit() else None)
+
+    def _towards(self, url: str) -> _Reach:
+        """Return who may go there: this one, or one that may go to a host inside."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return self
+        if parts.scheme not in ("http", "https") or f"{parts.hostname}:{port}" not in self._inside:
+            return self
+        return _Reach(
+            seconds=self._seconds, scheme=Scheme(parts.scheme, port), resolve=self._resolve, allowed=lambda _: True
+        )
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -192,8 +272,4 @@ def _resolve(host: str, port: int) -> list[str]:
 
 
 def _not_fetched() -> FetchError:
-    return FetchError("files are fetched from public https addresses alone, and this is none, or its name is not known")
-
-
-def _no_answer() -> FetchError:
-    return FetchError("the address did not answer in time with a whole file; download it yourself and send it")
+    return FetchError("the service speaks to public https addresses alone, and this is none, or its name is not known")

@@ -47,7 +47,7 @@ class Seal:
         if name != _name_of(key):
             raise KeyMaterialError(
                 f"a secret of {owner} was sealed under the key {name}, and rows.key is {_name_of(key)}: restore that "
-                "key file from a backup, or set the secret anew (`assay account reset NAME`)"
+                "key file from a backup, or set the secret anew (`assay account reset NAME`, `assay webhook rotate ID`)"
             )
         try:
             octets = base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))

@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     oidc_label: str = Field(
         "your organisation", max_length=60, description="Whom the sign-in page says to sign in with."
     )
+    webhook_inside_hosts: tuple[str, ...] = Field(
+        (), description="Hosts with ports, like `127.0.0.1:9000`, in the own network that webhooks may go to."
+    )
     worker_threads: int = Field(1, ge=1, le=64, description="Episodes that one worker process makes side by side.")
     judge_url: str = Field(
         "", description="OpenAI-compatible base URL of the language model that `[rules.llm_judge]` asks."

@@ -24,7 +24,7 @@ from gateway.api.mount import mount
 from gateway.api.places import Places
 from gateway.api.readiness import Probe, database_probe, log_probe, marks_probe
 from gateway.api.throttle import Throttle
-from gateway.app import build_console
+from gateway.app import build_console, build_endpoints
 from gateway.appeals import AppealDesk
 from gateway.auth import Authenticator, Role, create_key
 from gateway.console.mount import mount_console
@@ -193,6 +193,7 @@ def build_gate(
         examinations=Examinations(verifier.verify, workers=2, clock=time.monotonic),
         screening_places=Places(4),
         speech_places=Places(4),
+        webhooks=build_endpoints(tools.settings, database=tools.database, log=tools.log, clock=tools.clock),
     )
     return Gate(chain, backend, build_app(backend), make_keys(chain))
 

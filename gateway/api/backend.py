@@ -23,6 +23,7 @@ from gateway.toolchain import Toolchain
 from gateway.verification.resolver import SoftBindingResolver
 from gateway.verification.signing import ReportSigner
 from gateway.verify import Verifier
+from gateway.webhooks.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Backend:
     fetcher: UrlFetcher | None  # None: addresses are not fetched
     screening_places: Places  # how many screenings without a submission run at once
     speech_places: Places  # how many texts are spoken on request at once
+    webhooks: Endpoints
 
 
 def backend_of(request: Request) -> Backend:

@@ -27,6 +27,7 @@ from gateway.api import (
     submissions,
     verifications,
     voices,
+    webhooks,
     withdrawals,
 )
 from gateway.api.backend import Backend
@@ -37,6 +38,7 @@ from gateway.api.schemas import ProblemOut
 from gateway.api.screening_schemas import BatchIn, ModerationIn, ScreeningIn
 from gateway.api.softbinding_schemas import BindingIn, ReferenceIn
 from gateway.api.speech_schemas import SpeechIn
+from gateway.api.webhook_schemas import WebhookIn
 
 ROUTERS = (
     submissions.router,
@@ -55,6 +57,7 @@ ROUTERS = (
     logbook.router,
     channel.router,
     listeners.router,
+    webhooks.router,
     pages.router,
     health.router,
 )
@@ -67,6 +70,7 @@ BODIES = (
     AnalyzeIn,
     SpeechIn,
     FeedIn,
+    WebhookIn,
 )  # read by hand, so that their size is limited
 
 

@@ -39,6 +39,7 @@ from gateway.app.signing import (
 from gateway.app.voices import build_voices
 from gateway.app.watermarkkeys import rotate_watermark, watermark_keys
 from gateway.app.web import assemble_app, build_backend, build_console, create_app
+from gateway.app.webhooks import build_courier, build_endpoints
 
 __all__ = [
     "assemble_app",
@@ -48,7 +49,9 @@ __all__ = [
     "build_claim_encoder",
     "build_console",
     "build_countersigning",
+    "build_courier",
     "build_credentials_reader",
+    "build_endpoints",
     "build_engine",
     "build_key",
     "build_log",

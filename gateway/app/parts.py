@@ -18,6 +18,7 @@ from gateway.app.chores import worker_chores
 from gateway.app.screening import build_screener, build_screeners, build_spoken_check
 from gateway.app.signing import build_credentials_reader, build_signer
 from gateway.app.voices import build_voices
+from gateway.app.webhooks import build_courier
 from gateway.errors import SettingsError
 from gateway.keys import KeyFiles
 
@@ -333,7 +334,8 @@ def start_worker(
         enqueue=engine.enqueue,
         publish=lambda: toolchain.log_files.publish_if_possible(toolchain.database.read),
     )
-    companions = (countersigner,) if toolchain.countersigning.is_configured else ()
+    courier = build_courier(toolchain.settings, database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
+    companions = (courier, *((countersigner,) if toolchain.countersigning.is_configured else ()))
     work: Work = build_pipeline(toolchain, progress=progress)
     if metrics is not None:
         work = ObservedWork(work, database=toolchain.database, metrics=metrics)

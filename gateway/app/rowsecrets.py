@@ -20,10 +20,11 @@ def build_seal(settings: Settings, database: Database) -> Seal:
     """
     from gateway.accounts import has_sealed_codes, seal_codes
     from gateway.sealing import Seal
+    from gateway.webhooks.endpoints import has_secrets
 
     files = KeyFiles(settings.keys)
     seal = Seal(files.rows_key)
-    if not has_sealed_codes(database):
+    if not (has_sealed_codes(database) or has_secrets(database)):
         make_rows_key(files)
     seal_codes(database, seal)
     return seal

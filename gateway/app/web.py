@@ -19,6 +19,7 @@ from gateway.app.parts import (
     utc_now,
 )
 from gateway.app.rowsecrets import build_seal
+from gateway.app.webhooks import build_endpoints
 from gateway.keys import KeyFiles, make_report_key, publish_report_key
 
 if TYPE_CHECKING:
@@ -209,4 +210,5 @@ def build_backend(toolchain: Toolchain, engine: Engine, count: Callable[[str], N
         examinations=Examinations(verifier.verify, workers=VERIFY_WORKERS, clock=time.monotonic),
         screening_places=Places(SCREENING_PLACES),
         speech_places=Places(SPEECH_PLACES),
+        webhooks=build_endpoints(settings, database=database, log=log, clock=utc_now),
     )

@@ -33,6 +33,7 @@ from gateway.cli.threads import share_processors
 from gateway.cli.verify import verify
 from gateway.cli.verify_report import verify_report
 from gateway.cli.voices import voices
+from gateway.cli.webhook import webhook
 from gateway.cli.withdraw import withdraw
 from gateway.cli.work import work
 
@@ -70,6 +71,7 @@ for command in (
     keygen,
     apikey,
     account,
+    webhook,
     models,
     voices,
     consent,

@@ -25,7 +25,8 @@ import gateway.leases  # declares a table
 import gateway.listeners  # declares a table
 import gateway.savedviews  # declares a table
 import gateway.shadow  # declares a table
-import gateway.soundindex  # noqa: F401  # declares a table
+import gateway.soundindex  # declares a table
+import gateway.webhooks.rows  # noqa: F401  # declares a table
 from audit.guards import GUARDS, assert_append_only
 from gateway.db import Database, check_schema, is_unavailable, migrate, migration_config, open_database
 from gateway.errors import ConflictError, DatabaseUnavailableError

@@ -20,8 +20,10 @@ from gateway.auth import Caller
 from gateway.db import Database
 from gateway.errors import AuthenticationError, ForbiddenError
 
-IDLE = timedelta(hours=1)  # without a request: a screen that somebody left
-LONGEST = timedelta(hours=12)  # a shift, and then sign in again
+# NIST SP 800-63B-4, section 2.2.3: at AAL2, an hour without activity and a day in all. Somebody who is there is warned
+# and may extend the hour as often as they like; what is longer than 20 hours needs no extension (WCAG 2.2, 2.2.1).
+IDLE = timedelta(hours=1)
+LONGEST = timedelta(hours=24)
 SEEN_PRECISION = timedelta(minutes=1)  # a write per request would make every reader a writer
 MAX_TOKEN = 128  # characters of a cookie that is worth looking up
 
@@ -36,6 +38,8 @@ class SignedIn:
     has_codes: bool
     issuer: str | None = None  # of the provider that they signed in with; None for an account of this installation
     hint: str | None = None  # sealed, for signing out there
+    until: datetime | None = None  # when it is over unless somebody does something
+    now: datetime | None = None  # by the clock that counts
 
     @property
     def form_token(self) -> str:
@@ -84,7 +88,7 @@ class Sessions:
                 # Not `add`: a session that was ended meanwhile must stay ended.
                 found = session.get(ConsoleSession, row.digest, with_for_update=True)
                 if found is not None:
-                    found.seen_at = now
+                    found.seen_at = row.seen_at = now
                     session.add(found)
         return SignedIn(
             caller_of(account),
@@ -93,6 +97,8 @@ class Sessions:
             account.codes_secret is not None,
             account.issuer,
             row.hint,
+            min(row.seen_at + IDLE, row.created_at + LONGEST),
+            now,
         )
 
     def end(self, token: str) -> None:

@@ -142,6 +142,18 @@ class Settings(BaseSettings):
     oidc_label: str = Field(
         "your organisation", max_length=60, description="Whom the sign-in page says to sign in with."
     )
+    mail_server: str = Field("", max_length=255, description="SMTP server that tells reviewers of cases; empty: none.")
+    mail_port: int = Field(587, ge=1, le=65_535, description="Its port.")
+    mail_encryption: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="`starttls`, `tls`, or `none`, which only a server on this machine may have."
+    )
+    mail_user: str = Field("", max_length=255, description="User to sign in as there; empty: nobody.")
+    mail_password: SecretStr = Field(SecretStr(""), description="That user's password.")
+    mail_password_file: Path | None = Field(
+        None, description="File with that password in its first line, mode 0600, in place of the variable."
+    )
+    mail_from: str = Field("", max_length=255, description="Sender of those messages.")
+    mail_to: tuple[str, ...] = Field((), description="Addresses of reviewers, or of a list of theirs.")
     webhook_inside_hosts: tuple[str, ...] = Field(
         (), description="Hosts with ports, like `127.0.0.1:9000`, in the own network that webhooks may go to."
     )
@@ -266,6 +278,13 @@ class Settings(BaseSettings):
         if self.tsa_required and not self.tsa_url:
             raise ValueError("tsa_required without an authority would hold every episode; set ASSAY_TSA_URL")
         self._refuse_unsafe_sign_in()
+        if self.mail_server:
+            plain = self.mail_encryption == "none" and self.mail_server not in LOOPBACK
+            if plain or (self.mail_password_file is not None and self.mail_password.get_secret_value()):
+                raise ValueError("mail goes encrypted beyond this machine, and its password has one place; see docs")
+            addresses = (self.mail_from, *self.mail_to)
+            if not self.mail_to or not all(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", one) for one in addresses):
+                raise ValueError("mail needs plain addresses: set ASSAY_MAIL_FROM and ASSAY_MAIL_TO")
         if self.metrics_listen and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}", self.metrics_listen):
             raise ValueError("metrics_listen must be host:port, for example 127.0.0.1:9464; set ASSAY_METRICS_LISTEN")
         if self.environment is Environment.PRODUCTION:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.app.chores import worker_chores
+from gateway.app.reminders import build_reminders
 from gateway.app.screening import build_screener, build_screeners, build_spoken_check
 from gateway.app.signing import build_credentials_reader, build_signer
 from gateway.app.voices import build_voices
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.blobs import BlobStore
     from gateway.countersigning import Countersigning
     from gateway.db import Database
-    from gateway.engine import Engine, Work
+    from gateway.engine import Companion, Engine, Work
     from gateway.logfiles import LogFiles
     from gateway.observation.metrics import Metrics
     from gateway.pipeline import Pipeline, Progress
@@ -335,7 +336,12 @@ def start_worker(
         publish=lambda: toolchain.log_files.publish_if_possible(toolchain.database.read),
     )
     courier = build_courier(toolchain.settings, database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
-    companions = (courier, *((countersigner,) if toolchain.countersigning.is_configured else ()))
+    reminders = build_reminders(toolchain)
+    companions: list[Companion] = [courier]
+    if toolchain.countersigning.is_configured:
+        companions.append(countersigner)
+    if reminders is not None:
+        companions.append(reminders)
     work: Work = build_pipeline(toolchain, progress=progress)
     if metrics is not None:
         work = ObservedWork(work, database=toolchain.database, metrics=metrics)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from gateway.console.arrival import MAX_VISIT, begin_session, sign_in_page, visit_of, with_visit
 from gateway.console.doors import HOME, TOKEN_FIELD, ConsoleRoute, Posted, Visitor, next_page, read_form, see
@@ -79,6 +79,15 @@ def sign_out(console: ConsoleDep, visitor: Visitor, fields: Posted) -> Response:
     answer.delete_cookie(console.session_cookie, path="/", secure=console.secure, httponly=True, samesite="lax")
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
+
+
+@router.post("/console/session")
+def stay(request: Request, visitor: Visitor, fields: Posted) -> Response:
+    """Stay signed in: the request itself is what extends the session. The page's script asks for JSON."""
+    del fields
+    if request.headers.get("accept", "") == "application/json" and visitor.until and visitor.now:
+        return JSONResponse({"until": visitor.until.isoformat(), "now": visitor.now.isoformat()})
+    return see(HOME)
 
 
 @router.get("/console/account")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyotp
@@ -140,16 +141,44 @@ def test_refusal_does_not_tell_who_exists(gate: Gate, name: str) -> None:
     assert "name, password or code are not right" in answer
 
 
-def test_session_ends_after_an_idle_hour_and_after_a_shift(gate: Gate) -> None:
+def test_session_ends_after_an_idle_hour_and_after_a_day(gate: Gate) -> None:
     browser = signed_in(gate, "ruth", Role.REVIEWER)
-    for _ in range(12):
+    for _ in range(24):
         gate.chain.clock.now += timedelta(minutes=59)
         browser.get("/console/account")
-    gate.chain.clock.now += timedelta(minutes=13)
+    gate.chain.clock.now += timedelta(minutes=25)
     browser.get("/console/account", status=303)
     idle = signed_in(gate, "rosa", Role.REVIEWER)
     gate.chain.clock.now += timedelta(hours=1)
     idle.get("/console/account", status=303)
+
+
+def test_session_is_extended_as_often_as_somebody_asks(gate: Gate) -> None:
+    browser = signed_in(gate, "ruth", Role.REVIEWER)
+    token = TOKEN.search(browser.get("/console/account"))
+    assert token is not None
+    ends = []
+    for _ in range(12):
+        gate.chain.clock.now += timedelta(minutes=58)
+        answer = browser.client.post(
+            "/console/session", data={"form_token": token.group(1)}, headers={"Accept": "application/json"}
+        )
+        ends.append(datetime.fromisoformat(answer.json()["until"]) - gate.chain.clock.now)
+    assert all(timedelta(minutes=59) < left <= timedelta(hours=1) for left in ends)
+    assert browser.send("/console/session") == "/console/"
+    gate.chain.clock.now += timedelta(hours=1)
+    answer = browser.client.post("/console/session", data={"form_token": token.group(1)})
+    assert answer.headers["location"].startswith("/console/sign-in")
+
+
+def test_pages_say_when_the_session_is_over(gate: Gate) -> None:
+    browser = signed_in(gate, "ruth", Role.REVIEWER)
+    page = browser.get("/console/account")
+    until = re.search(r'data-until="([^"]+)" data-now="([^"]+)"', page)
+    assert until is not None
+    left = datetime.fromisoformat(until.group(1)) - datetime.fromisoformat(until.group(2))
+    assert timedelta(minutes=59) < left <= timedelta(hours=1)
+    assert "data-until" not in Browser(gate).get("/console/sign-in")
 
 
 def test_signed_out_is_signed_out_on_the_server(gate: Gate) -> None:

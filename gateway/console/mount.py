@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.staticfiles import StaticFiles
 
-from gateway.console import appeals, bulk, episode, home, provider, queue, signin, takeback
+from gateway.console import appeals, bulk, episode, home, provider, queue, signin, takeback, webhooks
 from gateway.console.pages import STATIC
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ ROUTERS = (
     takeback.router,
     bulk.router,
     appeals.router,
+    webhooks.router,
 )
 
 

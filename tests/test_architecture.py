@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -52,8 +52,9 @@ def test_importing_the_application_loads_no_engine() -> None:
 def test_help_answers_within_half_a_second(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "gateway", *arguments]
     fastest = 60.0
-    for _ in range(5):  # the fastest of five: the machine may be busy, the program may not be slow
-        start = time.perf_counter()
+    for _ in range(5):  # in time of the processor, because the machine may be busy: the program may not be slow
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-        fastest = min(fastest, time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        fastest = min(fastest, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert fastest < 0.5

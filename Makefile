@@ -113,6 +113,10 @@ bench-stream: setup-dev ## speech on request: seconds to the first byte, real-ti
 recordings: setup ## fetch real speech and music from Debian packages into var/recordings, for training and benchmarks
 	@$(BIN)/python -m synth.training.recordings --out var/recordings
 
+.PHONY: bench-load
+bench-load: setup-dev ## requests per second, episodes per hour with 1, 2, 4 workers, machines for a million a day (needs wrk)
+	@$(BIN)/python -m bench.load $(ARGS)
+
 .PHONY: bench-verify fuzz-verify
 fuzz-verify: setup-dev ## 5,000 broken and forged files for the verifier (ARGS="--count 5000 --seed 1")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz_verify $(ARGS)

@@ -1,0 +1,1 @@
+"""`make bench-load`: what one machine carries, with a real load tool, on both databases."""

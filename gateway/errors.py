@@ -58,6 +58,13 @@ class StorageError(GatewayError):
     title = "Storage is not available"
 
 
+class BackupError(GatewayError):
+    """A backup cannot be taken or restored."""
+
+    slug = "unusable-backup"
+    title = "The backup cannot be used"
+
+
 class DatabaseUnavailableError(GatewayError):
     """The database cannot be reached or is not at the schema that this version needs."""
 

@@ -30,6 +30,8 @@ POLICY, SETTINGS = "policy", "settings"  # subjects of events that are about no 
 # Where things lie, how fast they go, what they are called.
 OPERATIONAL = frozenset(
     {
+        "blobs",
+        "blobs_endpoint",
         "database_url",
         "home",
         "judge_concurrency",
@@ -47,6 +49,7 @@ OPERATIONAL = frozenset(
         "max_upload_seconds",
         "metrics_listen",
         "oidc_label",
+        "otlp_endpoint",
         "policy",
         "shadow_policies",
         "show_description",

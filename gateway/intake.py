@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from audit.event import Event, EventKind, Fact
+from gateway import tracecontext
 from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
@@ -47,7 +48,7 @@ def submit(
     request_digest = digest_of(text)
     if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
         return earlier, False
-    at = toolchain.clock()
+    at, trace = toolchain.clock(), tracecontext.current()
     required_consents(
         session,
         [voice.id for voice in voices.values()],
@@ -66,6 +67,7 @@ def submit(
         language=script.language,
         script=script.source,
         script_digest=manuscript_of(script).digest,
+        traceparent=None if trace is None else trace.traceparent,
         received_at=at,
         changed_at=at,
     )

@@ -310,3 +310,11 @@ def _store(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_secret_line(path: Path) -> str:
+    """Return the first line of a private file; refuses one that others can read. Raises `KeyMaterialError`."""
+    line = KeyFiles(path.parent).private(path.name).split(b"\n", 1)[0].rstrip(b"\r")
+    if not line:
+        raise KeyMaterialError(f"{path} is empty; write the secret into its first line")
+    return line.decode()

@@ -242,14 +242,30 @@ class Settings(BaseSettings):
     pkcs11_token: str = Field("", description="Label of the token.")
     pkcs11_key: str = Field("", description="Label of the private key in the token.")
     pkcs11_pin_file: Path | None = Field(None, description="File with the token's PIN in its first line, mode 0600.")
+    blobs: str = Field(
+        "", max_length=255, description="`s3://bucket/prefix` for audio files; empty means a folder under `home`."
+    )
+    blobs_endpoint: str = Field(
+        "", max_length=255, description="Address of the S3-compatible store; empty means Amazon S3."
+    )
+    blobs_allow_plain_http: bool = Field(
+        False, description="Let sound and keys of the store travel unencrypted, beyond this machine."
+    )
     metrics_listen: str = Field(
         "", max_length=255, description="`host:port` where this process shows `/metrics`, apart from the public port."
+    )
+    otlp_endpoint: str = Field(
+        "", max_length=255, description="OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none."
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that `/metrics` then wants.")
     torch_threads: int = Field(2, ge=1, le=64, description="Threads that torch may use in one process.")
 
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Settings:
+        if self.blobs_endpoint and not self.blobs:
+            raise ValueError("an endpoint without a bucket stores nothing; set ASSAY_BLOBS")
+        if self.otlp_endpoint and not re.fullmatch(r"https?://[^\s/@?#]+[^\s@?#]*", self.otlp_endpoint):
+            raise ValueError("otlp_endpoint must be an http or https address, as http://127.0.0.1:4318")
         if not self.marks:
             raise ValueError("marks is empty: nothing may be produced without a watermark; set ASSAY_MARKS")
         unknown = set(self.marks) - {"audioseal", "keyed"}
@@ -371,8 +387,8 @@ class Settings(BaseSettings):
         return self.home / "segments"
 
     @property
-    def blobs(self) -> Path:
-        """Folder of content-addressed audio files and manifest stores."""
+    def blob_folder(self) -> Path:
+        """Folder of content-addressed audio files and manifest stores, unless they lie in a bucket."""
         return self.home / "blobs"
 
 

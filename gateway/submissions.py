@@ -15,6 +15,7 @@ from sqlmodel import Field, Session, SQLModel
 
 from audit.store import UtcDateTime
 from gateway.errors import ConflictError, NotFoundError
+from gateway.tracecontext import MAX_TRACEPARENT
 
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32 in lower case: no look-alikes in a spoken id
 ID_LENGTH = 20  # 100 random bits: ids are unguessable and never collide
@@ -92,6 +93,7 @@ class Submission(SQLModel, table=True):
     decision: dict[str, object] | None = Field(default=None, sa_column=Column(JSON))
     failure: str | None = Field(default=None, max_length=64)  # slug, for example "disk-full"
     failure_detail: str | None = Field(default=None, sa_type=Text)
+    traceparent: str | None = Field(default=None, max_length=MAX_TRACEPARENT)  # of the request that sent it
     waiting_for: str | None = Field(default=None, sa_type=Text)  # what an approved episode lacks, and who is asked
     revises: str | None = Field(default=None, index=True, max_length=32)  # episode that it is without some sentences
     received_at: datetime = Field(sa_type=UtcDateTime)

@@ -18,7 +18,7 @@ import numpy as np
 from audit.checkpoint import LogKey
 from audit.log import Log
 from audit.tlog_policy import WitnessPolicy
-from gateway.blobs import BlobStore
+from gateway.blobs import LocalBlobs
 from gateway.countersigning import Countersigning
 from gateway.db import Database, migrate, open_database
 from gateway.intake import submit
@@ -239,7 +239,7 @@ def build_chain(
         log_files=LogFiles(
             folder=chosen.log_folder, log=log, former=chosen.former_checkpoint, newest=countersigning.shown
         ),
-        blobs=BlobStore(chosen.blobs),
+        blobs=LocalBlobs(chosen.blob_folder),
         screener=WordScreener(),  # type: ignore[arg-type]  # stand-in
         voices=VoiceCatalogue({"quiet": QuietVoice()}),
         assets=AssetCatalogue(),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 import traceback
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem_body
 from gateway.errors import GatewayError
+from gateway.tracecontext import fresh, parse
 
 TRACE_HEADER = "X-Trace-Id"
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)  # W3C Trace Context
 _SECRET = re.compile(r"^/listen/[^/]*")  # a listener's token; whoever reads it hears what it opens
 _SECURITY_HEADERS = {
     # Nothing here is a page: whatever a browser is made to take for one may load, run and frame nothing.
@@ -74,12 +73,7 @@ class Envelope:
 
 def _trace_id(scope: Scope) -> str:
     """Return the caller's W3C trace id if it sent a well-formed one, else a fresh one."""
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            match = _TRACEPARENT.fullmatch(value.decode("latin-1"))
-            if match and match.group(1).strip("0"):
-                return match.group(1)
-    return secrets.token_hex(16)
+    return (parse(Headers(scope=scope).get("traceparent")) or fresh()).trace_id
 
 
 async def _send_internal_error(send: Any, public_url: str, path: str, trace_id: str) -> None:

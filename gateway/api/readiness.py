@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit.errors import AuditError
+from gateway.blobs import BlobStore
 from gateway.countersigning import Countersigning
 from gateway.db import Database, check_schema
 from gateway.errors import GatewayError, KeyMaterialError, SettingsError, detail_for
@@ -68,6 +69,11 @@ def countersigning_probe(
 ) -> Probe:
     """What release demands of witnesses and time-stamp authority has not been lacking for too long."""
     return Probe("countersignatures", lambda: countersigning.report(now=clock(), patience=patience))
+
+
+def blobs_probe(blobs: BlobStore) -> Probe:
+    """Audio files can be reached."""
+    return Probe("blobs", blobs.check)
 
 
 def keys_probe(read: Callable[[], object]) -> Probe:

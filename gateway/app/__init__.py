@@ -7,7 +7,7 @@ from gateway.app.installed import (
     record_key_change,
     record_texts_change,
 )
-from gateway.app.observing import build_metrics, build_metrics_listener
+from gateway.app.observing import build_metrics, build_metrics_listener, build_tracer
 from gateway.app.parts import (
     build_blobs,
     build_countersigning,
@@ -65,6 +65,7 @@ __all__ = [
     "build_signer",
     "build_signer_server",
     "build_toolchain",
+    "build_tracer",
     "build_verifier",
     "build_voices",
     "claim_passphrase",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.engine import Companion, Engine, Work
     from gateway.logfiles import LogFiles
     from gateway.observation.metrics import Metrics
+    from gateway.observation.tracing import Tracer
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
     from gateway.toolchain import Toolchain
@@ -143,9 +144,17 @@ def _read_setting(path: Path, name: str) -> bytes:
 
 def build_blobs(settings: Settings) -> BlobStore:
     """Open the store of audio files and manifests."""
-    from gateway.blobs import BlobStore
+    from gateway.blobs import LocalBlobs
 
-    return BlobStore(settings.blobs)
+    if not settings.blobs:
+        return LocalBlobs(settings.blob_folder)
+    try:
+        from gateway.blobs.objects import open_bucket
+    except ImportError as error:
+        raise SettingsError("ASSAY_BLOBS needs a client; install it: pip install 'assay-gateway[s3]'") from error
+    return open_bucket(
+        settings.blobs, endpoint=settings.blobs_endpoint, allow_plain_http=settings.blobs_allow_plain_http
+    )
 
 
 def build_marks(settings: Settings) -> Sequence[Watermark]:
@@ -315,15 +324,17 @@ def start_worker(
     progress: Progress | None = None,
     chores: Sequence[Callable[[], object]] = (),
     metrics: Metrics | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
     """Make this process a worker, after tidying up what crashes of earlier ones left, and publishing what they did not.
 
-    With `metrics`, every step is counted there.
+    With `metrics`, every step is counted there, and recorded by `tracer`.
 
     Raises `ConflictError` if another worker already serves this SQLite file.
     """
     from gateway import shadow
     from gateway.countersigner import Countersigner
+    from gateway.observation.tracing import NoTracer
     from gateway.observation.work import ObservedWork
     from gateway.sequencing import settle_soon
 
@@ -344,7 +355,7 @@ def start_worker(
         companions.append(reminders)
     work: Work = build_pipeline(toolchain, progress=progress)
     if metrics is not None:
-        work = ObservedWork(work, database=toolchain.database, metrics=metrics)
+        work = ObservedWork(work, database=toolchain.database, metrics=metrics, tracer=tracer or NoTracer())
     engine.start(
         work,
         chores=[*worker_chores(toolchain), *chores],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import KeyMaterialError, SettingsError
-from gateway.keys import KeyFiles
+from gateway.keys import KeyFiles, read_secret_line
 from gateway.settings import Environment
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def build_signer_server(settings: Settings) -> SignerServer:
 def claim_passphrase(settings: Settings) -> bytes | None:
     """Return the passphrase of the claim signer's key, or None if none is configured."""
     if settings.signer_passphrase_file is not None:
-        return _first_line(settings.signer_passphrase_file)
+        return read_secret_line(settings.signer_passphrase_file).encode()
     return settings.signer_passphrase.get_secret_value().encode() or None
 
 
@@ -111,16 +111,8 @@ def _build_token_key(settings: Settings, chain: bytes, module: Path, pin_file: P
         module=module,
         token=settings.pkcs11_token,
         label=settings.pkcs11_key,
-        pin=_first_line(pin_file).decode(),
+        pin=read_secret_line(pin_file),
     )
-
-
-def _first_line(path: Path) -> bytes:
-    """Return the first line of a private file; refuses one that others can read."""
-    line = KeyFiles(path.parent).private(path.name).split(b"\n", 1)[0].rstrip(b"\r")
-    if not line:
-        raise KeyMaterialError(f"{path} is empty; write the secret into its first line")
-    return line
 
 
 def _anchors(path: Path | None) -> bytes:

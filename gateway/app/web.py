@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.app.federation import build_federation
 from gateway.app.installed import record_installation
-from gateway.app.observing import build_metrics, build_metrics_listener
+from gateway.app.observing import build_metrics, build_metrics_listener, build_tracer
 from gateway.app.parts import (
     build_engine,
     build_toolchain,
@@ -60,7 +60,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
     settings = toolchain.settings
     engine = build_engine(settings, toolchain.database)
     tally = Tally(database=toolchain.database, log=toolchain.log, clock=toolchain.clock)
-    metrics = build_metrics(toolchain)
+    metrics, tracer = build_metrics(toolchain), build_tracer(settings)
     listener = build_metrics_listener(settings, metrics, engine)
 
     def count(conclusion: str) -> None:
@@ -76,7 +76,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
             listener.start()
         try:
             if with_worker:
-                start_worker(engine, toolchain, chores=[tally.tell_if_due], metrics=metrics)
+                start_worker(engine, toolchain, chores=[tally.tell_if_due], metrics=metrics, tracer=tracer)
             async with agents.running():
                 yield
         finally:
@@ -85,6 +85,7 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
             engine.stop()
             if listener is not None:
                 listener.stop()
+            tracer.close()
             backend.verifier.close()
             toolchain.close()
 
@@ -96,7 +97,9 @@ def assemble_app(toolchain: Toolchain, *, with_worker: bool) -> FastAPI:
         docs_url=None,  # the interactive pages load scripts from a CDN, which the security headers rightly refuse
         redoc_url=None,
     )
-    app.add_middleware(ObservedRequests, metrics=metrics)  # before `mount`, whose envelope is put around it
+    app.add_middleware(
+        ObservedRequests, metrics=metrics, tracer=tracer
+    )  # before `mount`, whose envelope is put around it
     mount(app, backend)
     mount_console(app, build_console(backend))
     agents = mount_agents(app, backend)
@@ -201,6 +204,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, count: Callable[[str], N
                 if toolchain.countersigning.is_configured
                 else []
             ),
+            readiness.blobs_probe(toolchain.blobs),
             readiness.keys_probe(read_keys),
             readiness.policy_probe(lambda: toolchain.screener.policy.digest),
             readiness.marks_probe(toolchain.marks, settings.marks),

@@ -12,6 +12,7 @@ import click
 
 from gateway.cli.account import account
 from gateway.cli.apikey import apikey
+from gateway.cli.backup import backup, restore
 from gateway.cli.consent import consent
 from gateway.cli.db import db
 from gateway.cli.demo import demo
@@ -81,6 +82,8 @@ for command in (
     log,
     export,
     fsck,
+    backup,
+    restore,
     db,
 ):
     main.add_command(command)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
+
+from gateway.tracecontext import current
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
 
 
 def start_journal() -> None:
@@ -11,6 +17,8 @@ def start_journal() -> None:
     import structlog
 
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -36,3 +44,12 @@ def start_journal() -> None:
     root.setLevel(logging.INFO)
     for chatty in ("httpx", "dbos", "uvicorn.access", "transformers", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _add_trace(logger: object, method: str, event: EventDict) -> EventDict:
+    """Say which request or episode a line belongs to."""
+    del logger, method
+    if (trace := current()) is not None:
+        event.setdefault("trace_id", trace.trace_id)
+        event.setdefault("span_id", trace.span_id)
+    return event

@@ -18,6 +18,7 @@ def work() -> None:
         build_metrics,
         build_metrics_listener,
         build_toolchain,
+        build_tracer,
         record_installation,
         start_worker,
     )
@@ -32,15 +33,16 @@ def work() -> None:
     toolchain = build_toolchain(settings)
     record_installation(toolchain)
     engine = build_engine(settings, toolchain.database)
-    metrics = build_metrics(toolchain)
+    metrics, tracer = build_metrics(toolchain), build_tracer(settings)
     listener = build_metrics_listener(settings, metrics, engine)
     if listener is not None:
         listener.start()
     try:
-        start_worker(engine, toolchain, metrics=metrics)
+        start_worker(engine, toolchain, metrics=metrics, tracer=tracer)
         click.echo("worker ready", err=True)
         stop.wait()
     finally:
         engine.stop(patience_seconds=DRAIN_SECONDS)
         if listener is not None:
             listener.stop()
+        tracer.close()

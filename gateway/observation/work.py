@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from sqlmodel import Session, select
+from structlog.contextvars import bound_contextvars
 
 from gateway.db import Database
 from gateway.engine import Durably, Step, Work
 from gateway.observation.metrics import Metrics
+from gateway.observation.tracing import Span, Tracer
 from gateway.submissions import RESTING, Clip, EpisodeHearing, State, Submission, Timeline
+from gateway.tracecontext import parse
 
 RETRIED = "retried"  # the outcome of a step that raised and is tried again
 
@@ -28,16 +32,23 @@ class ObservedWork:
     """Work that is counted in `metrics`; otherwise as the work inside. Safe to use from several threads."""
 
     def __init__(
-        self, work: Work, *, database: Database, metrics: Metrics, monotonic: Callable[[], float] = time.monotonic
+        self,
+        work: Work,
+        *,
+        database: Database,
+        metrics: Metrics,
+        tracer: Tracer,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
+        self._tracer = tracer
         self._database = database
         self._metrics = metrics
         self._monotonic = monotonic
 
     def advance(self, episode_id: str, durably: Durably) -> str:
-        """Run the steps that remain, and count each."""
-        before = self._state(episode_id)
+        """Run the steps that remain, and count each, in the trace of the request that submitted the episode."""
+        before, traceparent = self._found(episode_id)
 
         def observed(name: str, step: Step, *, patient: bool) -> str:
             nonlocal before
@@ -45,11 +56,12 @@ class ObservedWork:
             before = after
             return after
 
-        return self._work.advance(episode_id, observed)
+        with bound_contextvars(episode_id=episode_id), self._span("episode", episode_id, traceparent):
+            return self._work.advance(episode_id, observed)
 
     def abandon(self, episode_id: str, error: Exception) -> str:
         """Record that the episode failed, and count it."""
-        before = self._state(episode_id)
+        before, _ = self._found(episode_id)
         after = self._work.abandon(episode_id, error)
         if after != before:
             self._tell(episode_id, "abandon", after)
@@ -59,7 +71,9 @@ class ObservedWork:
         stage = name.partition(",")[0]
         started = self._monotonic()
         try:
-            after = step()
+            with self._span(stage, episode_id) as span:
+                after = step()
+                span.note(assay__state=after)
         except Exception:
             self._metrics.stage(stage, outcome=RETRIED, seconds=self._monotonic() - started)
             raise
@@ -105,6 +119,16 @@ class ObservedWork:
             if finding["verdict"] != "allow":
                 self._metrics.finding(rule=str(finding["rule"]), verdict=str(finding["verdict"]), heard=heard)
 
-    def _state(self, episode_id: str) -> str:
+    @contextmanager
+    def _span(self, name: str, episode_id: str, traceparent: str | None = None) -> Iterator[Span]:
+        with self._tracer.span(name, parent=parse(traceparent)) as span:
+            span.note(assay__episode_id=episode_id)
+            yield span
+
+    def _found(self, episode_id: str) -> tuple[str, str | None]:
+        """The episode's state, and who submitted it in which trace."""
         with self._database.read() as session:
-            return session.exec(select(Submission.state).where(Submission.id == episode_id)).one_or_none() or ""
+            found = session.exec(
+                select(Submission.state, Submission.traceparent).where(Submission.id == episode_id)
+            ).one_or_none()
+        return ("", None) if found is None else (found[0], found[1])

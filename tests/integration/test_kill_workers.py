@@ -91,9 +91,9 @@ def assert_every_invariant(chain: Chain) -> None:
         assert (row.state == State.RELEASED) == (row.id in released) == ("episode.released" in kinds)
         if row.id in released:
             assert kinds.index("approval.granted") < kinds.index("release.intended") < kinds.index("episode.released")
-    temporary = list((chain.tools.settings.blobs / "incoming").glob("*"))
+    temporary = list((chain.tools.settings.blob_folder / "incoming").glob("*"))
     assert len(temporary) <= len(POINTS)  # at most one per killed writer, and none of them has a blob's name
-    for path in (chain.tools.settings.blobs / "sha256").glob("*/*"):
+    for path in (chain.tools.settings.blob_folder / "sha256").glob("*/*"):
         chain.tools.blobs.verify(path.parent.name + path.name)
 
 

@@ -30,7 +30,7 @@ def resolved(document: dict[str, Any]) -> str:
 def test_the_file_follows_the_compose_specification(document: dict[str, Any]) -> None:
     compose = PyCompose.from_yaml(resolved(document))
     compose.validate()
-    assert compose.service_names() == ["gateway", "postgres", "worker"]
+    assert compose.service_names() == ["bucket", "gateway", "grafana", "objects", "postgres", "prometheus", "worker"]
 
 
 @pytest.mark.parametrize(("word", "mistake"), [("depends_on:", "depnds_on:"), ("ports:", "port:")])
@@ -41,7 +41,7 @@ def test_the_parser_would_notice_a_mistake(document: dict[str, Any], word: str, 
 
 def test_gateway_and_worker_are_one_image_with_two_commands(document: dict[str, Any]) -> None:
     services = document["services"]
-    assert set(services) == {"gateway", "worker", "postgres"}
+    assert {name for name, one in services.items() if "profiles" not in one} == {"gateway", "worker", "postgres"}
     assert services["gateway"]["image"] == services["worker"]["image"]
     assert services["gateway"]["command"] != services["worker"]["command"]
 
@@ -56,9 +56,29 @@ def test_every_command_is_understood_by_the_program(document: dict[str, Any], se
 
 def test_every_variable_is_a_setting(document: dict[str, Any]) -> None:
     known = {f"ASSAY_{name.upper()}" for name in Settings.model_fields}
-    assert set(document["services"]["worker"]["environment"]) <= known
+    assert {name for name in document["services"]["worker"]["environment"] if not name.startswith("AWS_")} <= known
 
 
 def test_the_database_is_not_reachable_from_outside(document: dict[str, Any]) -> None:
-    assert "ports" not in document["services"]["postgres"]
-    assert all(port.startswith("127.0.0.1:") for port in document["services"]["gateway"]["ports"])
+    services = document["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"gateway", "grafana"}
+    for name in ("gateway", "grafana"):
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+
+
+def test_every_profile_adds_what_it_says(document: dict[str, Any]) -> None:
+    services = document["services"]
+    added: dict[str, set[str]] = {}
+    for name, service in services.items():
+        for profile in service.get("profiles", []):
+            added.setdefault(profile, set()).add(name)
+    assert added == {"scale": {"objects", "bucket"}, "observability": {"prometheus", "grafana"}}
+    assert all(":" in service["image"] and not service["image"].endswith(":latest") for service in services.values())
+
+
+def test_every_file_that_a_service_mounts_is_there(document: dict[str, Any]) -> None:
+    mounted = [volume for service in document["services"].values() for volume in service.get("volumes", [])]
+    files = [volume.split(":")[0] for volume in mounted if volume.startswith("./")]
+    assert len(files) == 4
+    assert [name for name in files if not (FILE.parent / name).exists()] == []
+    assert set(document["volumes"]) == {volume.split(":")[0] for volume in mounted if not volume.startswith("./")}

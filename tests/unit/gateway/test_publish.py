@@ -57,7 +57,7 @@ def change(chain: Chain, act: Callable[[Session], object]) -> None:
 
 
 def blob_path(chain: Chain, digest: str) -> Path:
-    return chain.tools.settings.blobs / "sha256" / digest[:2] / digest[2:]
+    return chain.tools.settings.blob_folder / "sha256" / digest[:2] / digest[2:]
 
 
 def assert_refused(chain: Chain, episode_id: str, reason: str) -> None:

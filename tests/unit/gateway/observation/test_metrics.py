@@ -18,11 +18,12 @@ from starlette.testclient import TestClient
 
 from audit.countersignatures import CosignatureRow
 from gateway.errors import SettingsError
-from gateway.leases import Leases
+from gateway.leases import ExecutorLease
 from gateway.observation.listener import MetricsListener
 from gateway.observation.metrics import Metrics
 from gateway.observation.requests import ObservedRequests
 from gateway.observation.standing import Standing
+from gateway.observation.tracing import NoTracer
 from gateway.observation.work import ObservedWork
 from gateway.submissions import State
 from tests.gateway_chain import Chain, build_chain, plainly
@@ -58,7 +59,7 @@ def value(text: str, name: str, **labels: str) -> float | None:
 
 
 def work_of(chain: Chain, metrics: Metrics) -> ObservedWork:
-    return ObservedWork(chain.pipeline, database=chain.database, metrics=metrics)
+    return ObservedWork(chain.pipeline, database=chain.database, metrics=metrics, tracer=NoTracer())
 
 
 def test_every_step_of_an_episode_is_counted_once(chain: Chain, metrics: Metrics) -> None:
@@ -131,8 +132,8 @@ def test_database_tells_of_queue_reviews_log_and_workers(chain: Chain, metrics: 
     chain.run(chain.submit("please review"))
     chain.submit()
     chain.clock.now += timedelta(hours=25)
-    leases = Leases(database=chain.database, clock=chain.clock, seconds=30)
-    leases.claim()
+    with chain.database.write() as session:
+        session.add(ExecutorLease(executor_id="worker", seen_at=chain.clock()))
     text = text_of(metrics)
     assert value(text, "assay_queue_episodes", state="received") == 1
     assert value(text, "assay_queue_episodes", state="awaiting_review") == 1
@@ -162,7 +163,6 @@ def test_database_tells_of_queue_reviews_log_and_workers(chain: Chain, metrics: 
     assert value(text, "assay_witness_behind_entries", witness="witness.example/1") == 0
     assert value(text, "assay_witness_age_seconds", witness="witness.example/1") == pytest.approx(60, abs=1)
     assert value(text, "assay_workers") == 0
-    leases.release()
 
 
 def test_database_out_of_reach_is_a_number_and_no_old_ones(tmp_path: Path, metrics: Metrics) -> None:
@@ -185,7 +185,7 @@ def application(metrics: Metrics) -> TestClient:
             raise RuntimeError("a secret of the script")
         return episode_id
 
-    app.add_middleware(ObservedRequests, metrics=metrics)
+    app.add_middleware(ObservedRequests, metrics=metrics, tracer=NoTracer())
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -1,15 +1,10 @@
-"""Content-addressed files: a blob's name is the SHA-256 of its bytes, so a stored name can never mean other bytes.
-
-Layout: `sha256/ab/cdef...` below the root. Storing says nothing about publishing: the API serves a blob only while a
-released episode names it.
-"""
+"""Blobs in a folder: written beside, synced, and then linked to their name, so that a name is there whole or not."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -17,15 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.blobs.port import CHUNK_BYTES, NAME, damaged, missing, path_of
 from gateway.errors import StorageError
 
-NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
-CHUNK_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED_SECONDS = 86_400  # no write takes a day, so an older temporary file is the trace of a crash
 
 
-class BlobStore:
+class LocalBlobs:
     """Write-once files below one folder; safe to use from several threads and processes."""
 
     def __init__(self, root: Path) -> None:
@@ -60,7 +54,7 @@ class BlobStore:
         with _reading(digest):
             data = self._path(digest).read_bytes()
         if hashlib.sha256(data).hexdigest() != digest:
-            raise _damaged(digest)
+            raise damaged(digest)
         return data
 
     def open(self, digest: str) -> BinaryIO:
@@ -76,7 +70,7 @@ class BlobStore:
                 seen.update(chunk)
                 size += len(chunk)
         if seen.hexdigest() != digest:
-            raise _damaged(digest)
+            raise damaged(digest)
         return size
 
     def size(self, digest: str) -> int:
@@ -100,6 +94,21 @@ class BlobStore:
         """True if there is a blob of this name."""
         return self._path(digest).is_file()
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of all blobs."""
+        for path in (self._root / "sha256").glob("*/*"):
+            name = path.parent.name + path.name
+            if NAME.fullmatch(name):
+                yield name
+
+    def check(self) -> None:
+        """See that the folder can be written, or could be made."""
+        folder = self._root
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StorageError(f"{folder} cannot be written, so no sound can be stored; mend its owner or its mount")
+
     def sweep(self) -> int:
         """Remove temporary files that a crash left more than a day ago, and return how many."""
         removed = 0
@@ -111,13 +120,7 @@ class BlobStore:
         return removed
 
     def _path(self, digest: str) -> Path:
-        if NAME.fullmatch(digest) is None:
-            raise StorageError("a blob's name is the SHA-256 of its bytes: 64 hexadecimal digits in lower case")
-        return self._root / "sha256" / digest[:2] / digest[2:]
-
-
-def _damaged(digest: str) -> StorageError:
-    return StorageError(f"blob {digest} does not hold the bytes of its name; restore it from a backup")
+        return self._root / path_of(digest)
 
 
 @contextmanager
@@ -135,7 +138,7 @@ def _reading(digest: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StorageError(f"blob {digest} is missing; restore it from a backup") from error
+        raise missing(digest) from error
     except OSError as error:
         raise StorageError(f"blob {digest} cannot be read: {error.strerror}; check the blob folder") from error
 

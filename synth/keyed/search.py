@@ -25,6 +25,7 @@ LANE_CUT = 3.5  # z of the lane's part below which an alignment is not looked at
 MOST = 1_024  # alignments with lanes that are looked at further, shared by the stretches by their number of tracks,
 MOST_PER_STRETCH, LEAST_PER_STRETCH = 768, 3  # within these bounds
 TRACKS_AT_ONCE = 512
+WORDS_AT_ONCE = 1 << 21  # bits of lanes' words that are compared at a time, 8 MB: few lanes of long episodes, or all
 FINALISTS = 16  # episodes of a lane whose soft bits are compared
 HOPELESS = 4.5  # z that no search accepts: a single hypothesis at alpha / 4 needs 5.5
 
@@ -108,13 +109,18 @@ def _lanes(
     size = blocks * LANE_BITS
     parts = np.stack([tracks[number].bits[:, :LANE_BITS] for number in group]).reshape(len(group), size)
     scaled = (parts / (np.linalg.norm(parts, axis=1, keepdims=True) + 1e-9)).T
-    for lane in shelf.lanes():
-        words = signs(shelf.book.lane_bytes(lane, np.arange(positions))).astype(np.float32)
-        padded = np.pad(words, ((blocks - 1, blocks - 1), (0, 0))).reshape(-1)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::LANE_BITS]
-        z = np.ascontiguousarray(windows) @ scaled
+    lanes, index = shelf.lanes(), np.arange(positions)
+    places = positions + blocks - 1
+    together = max(1, WORDS_AT_ONCE // (places * size))
+    for start in range(0, len(lanes), together):
+        chosen = lanes[start : start + together]
+        words = signs(shelf.book.lanes_bytes(chosen, index)).astype(np.float32)
+        padded = np.pad(words, ((0, 0), (blocks - 1, blocks - 1), (0, 0))).reshape(len(chosen), -1)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::LANE_BITS]
+        z = windows.reshape(len(chosen) * places, size) @ scaled
         for row, column in np.argwhere(z > LANE_CUT):
-            yield float(z[row, column]), group[column], lane, int(row) - blocks + 1
+            lane, place = divmod(int(row), places)
+            yield float(z[row, column]), group[column], chosen[lane], place - blocks + 1
 
 
 class _Lookup:

@@ -13,6 +13,8 @@ Both functions are AES-256 on distinct 16-byte blocks: fast enough to make a mil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
@@ -41,9 +43,9 @@ class WordBook:
         """Return the lane, 0..31, of every episode; shape (episodes,)."""
         return _aes(self._lane_key, _LANE_OF, codes, np.zeros(1, np.uint32))[:, 0, 0].astype(np.int64) % LANES
 
-    def lane_bytes(self, lane: int, positions: NDArray[np.int64]) -> Bytes:
-        """Return the first parts of a lane's words at block indices `positions`, shape (positions, 2)."""
-        return _aes(self._lane_key, _LANE_WORD, np.array([lane], np.uint64), positions)[0, :, :LANE_BYTES]
+    def lanes_bytes(self, lanes: Sequence[int], positions: NDArray[np.int64]) -> Bytes:
+        """Return the first parts of lanes' words at block indices `positions`, shape (lanes, positions, 2)."""
+        return _aes(self._lane_key, _LANE_WORD, np.array(lanes, np.uint64), positions)[:, :, :LANE_BYTES]
 
     def episode_bytes(self, codes: Codes, positions: NDArray[np.int64]) -> Bytes:
         """Return the second parts of episodes' words, shape (episodes, positions, 6)."""
@@ -57,7 +59,7 @@ class WordBook:
         """Return the words of blocks 0..count-1 of the episode `code` (64 bits): ±1, shape (count, 64)."""
         codes, positions = np.array([code], np.uint64), np.arange(count)
         lane = int(self.lanes(codes)[0])
-        parts = [self.lane_bytes(lane, positions), self.episode_bytes(codes, positions)[0]]
+        parts = [self.lanes_bytes([lane], positions)[0], self.episode_bytes(codes, positions)[0]]
         return signs(np.concatenate(parts, axis=1))
 
 

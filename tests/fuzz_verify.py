@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 import time
@@ -29,10 +30,31 @@ from gateway.verification.sandbox import SandboxedOpener, SandboxLimits
 from gateway.verify import Verifier
 from synth.adapters.contentcredentials import ContentCredentialsReader
 from synth.containers import sniff
+from synth.encode import MEDIA_TYPES
 from synth.errors import AudioError
-from tests.api_gate import PUBLIC_URL, Gate, a_script, build_gate
+from tests.api_gate import PUBLIC_URL, ChipMark, Gate, a_script, build_gate
 from tests.production_samples import gate as signing_gate
+from tests.production_samples import producer
 
+HEADERS = 600  # bytes: the pages of an Ogg file before its sound
+LABELS = (
+    *(b"moov", b"trak", b"mdhd", b"stsd", b"esds", b"stts", b"stsc", b"stsz", b"stco", b"mdat", b"uuid", b"free"),
+    *(
+        b"OggS",
+        b"OpusHead",
+        b"OpusTags",
+        b"fLaC",
+        b"RIFF",
+        b"fmt ",
+        b"data",
+        b"C2PA",
+        b"ID3",
+        b"GEOB",
+        b"jumb",
+        b"jumd",
+    ),
+)
+"""Beside each of them lies a length, a count or an offset."""
 DIED = "cannot be parsed within the limits"
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0)
 
@@ -50,7 +72,8 @@ class Subject:
     """A gateway with one short released episode, verified as the public would."""
 
     def __init__(self, home: Path) -> None:
-        self.gate: Gate = build_gate(home, disclosure="")  # short sound, many files
+        maker = producer(marks=[ChipMark()], renditions=MEDIA_TYPES)
+        self.gate: Gate = build_gate(home, maker=maker, disclosure="")  # short sound, many files
         episode_id = self.gate.make(a_script(sentences=2))
         tools = self.gate.chain.tools
         clips = self.gate.client("auditor").get(f"/v1/submissions/{episode_id}").json()["clips"]
@@ -58,8 +81,9 @@ class Subject:
         for clip in clips:
             data = tools.blobs.read(clip["sha256"])
             place = data.find(clip["manifest_label"].encode())
-            if place >= 0:  # a file that cannot hold its manifest has another beside it
-                self.seeds.append(Seed(clip["media_type"], data, (max(0, place - 200), place + 14_000)))
+            # A file that cannot hold its manifest has another beside it: then its headers are what is mutated more.
+            manifest = (max(0, place - 200), place + 14_000) if place >= 0 else (0, HEADERS)
+            self.seeds.append(Seed(clip["media_type"], data, manifest))
         signer = signing_gate()
         reader = getattr(signer, "reader", signer)
         assert isinstance(reader, ContentCredentialsReader)
@@ -80,6 +104,7 @@ class Subject:
             public_url=PUBLIC_URL,
             clock=tools.clock,
             jitter_key=b"jitter key of tests",
+            detached=lambda data, digest: reader.read(data, "audio/ogg", manifest_store=tools.blobs.read(digest)),
         )
         self._original = {seed.name: self.opener.open(seed.data, _container(seed.data)) for seed in self.seeds}
 
@@ -206,9 +231,36 @@ def _polyglot(data: bytearray, seed: Seed, others: Sequence[Seed], chance: rando
     return bytearray(chance.choice(heads)) + data
 
 
+def _length(data: bytearray, seed: Seed, others: Sequence[Seed], chance: random.Random) -> bytearray:
+    """Let a box, chunk or page say something else about how long it is, or how much it holds."""
+    label = chance.choice(LABELS)
+    places = [found.start() for found in re.finditer(re.escape(label), data)]
+    if not places:
+        return _extreme(data, seed, others, chance)
+    place = max(0, chance.choice(places) + chance.choice((-4, len(label), len(label) + 4, len(label) + 8)))
+    old = int.from_bytes(data[place : place + 4], "big")
+    new = chance.choice((*EXTREMES, old + 1, old - 1, old * 2, old ^ 0x01000000)) % (1 << 32)
+    data[place : place + 4] = new.to_bytes(4, chance.choice(("big", "big", "little")))
+    return data
+
+
+def _drop(data: bytearray, seed: Seed, others: Sequence[Seed], chance: random.Random) -> bytearray:
+    """Leave out, or say twice, what lies between two labels: a box, a chunk, some pages."""
+    places = sorted(found.start() for label in LABELS for found in re.finditer(re.escape(label), data))
+    if len(places) < 2:
+        return data
+    first = chance.randrange(len(places) - 1)
+    start, end = places[first], places[min(len(places) - 1, first + chance.choice((1, 1, 2, 5)))]
+    if chance.random() < 0.5:
+        del data[start:end]
+    else:
+        data[end:end] = data[start:end]
+    return data
+
+
 MUTATIONS: tuple[Callable[[bytearray, Seed, Sequence[Seed], random.Random], bytearray], ...] = (
     *(_flip, _flip, _flip, _noise, _noise, _extreme, _extreme),
-    *(_cut, _truncate, _repeat, _append, _graft, _polyglot),
+    *(_cut, _truncate, _repeat, _append, _graft, _polyglot, _length, _length, _drop),
 )
 
 
@@ -234,19 +286,22 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         subject = Subject(Path(home))
-        seen: Counter[str] = Counter()
+        kinds = [one.name for one in subject.seeds]
+        seen: Counter[tuple[str, str]] = Counter()
         bad: Counter[str] = Counter()
         started = time.monotonic()
-        for conclusion, wrong in fuzz(subject, count=options.count, seed=options.seed, keep=options.keep):
-            seen[conclusion] += 1
+        outcomes = fuzz(subject, count=options.count, seed=options.seed, keep=options.keep)
+        for number, (conclusion, wrong) in enumerate(outcomes):
+            seen[conclusion, kinds[number % len(kinds)]] += 1
             if wrong:
                 bad[wrong] += 1
         subject.close()
     seconds = time.monotonic() - started
-    kinds = ", ".join(one.name for one in subject.seeds)
-    print(f"{options.count} mutated files ({kinds}), seed {options.seed}, {seconds:.0f} s")  # noqa: T201
-    for what, times in seen.most_common():
-        print(f"  {times:6} {what}")  # noqa: T201
+    print(f"{options.count} mutated files, seed {options.seed}, {seconds:.0f} s\n")  # noqa: T201
+    print(f"| answer | {' | '.join(kinds)} | all |\n|{'---|' * (len(kinds) + 2)}")  # noqa: T201
+    for what in sorted({conclusion for conclusion, _ in seen}):
+        row = [seen[what, kind] for kind in kinds]
+        print(f"| `{what}` | {' | '.join(map(str, row))} | {sum(row)} |")  # noqa: T201
     for what, times in bad.most_common():
         print(f"  WRONG {times:6} {what}; see {options.keep}")  # noqa: T201
     return 1 if bad else 0

@@ -30,6 +30,15 @@ SCRIPTS = (
     "The harvest was late this year, and the cellars are still half empty. The growers hope for a dry October.",
     "A new bridge for walkers crosses the river below the mill. It opens on Sunday with a brass band and soup.",
 )
+HEAD = """---
+title: Number {number}
+show: Elsewhere
+language: en
+voices:
+  ANNA: hibari-heart
+---
+
+ANNA: """
 Encoder = Callable[[Samples], bytes]
 ENCODERS: tuple[Encoder, ...] = (
     lambda samples: encode_mp3(samples, RATE, 64_000),
@@ -51,6 +60,7 @@ class Stranger:
 
 def strangers(folder: Path, audioseal: Watermark) -> list[Stranger]:
     """Return all of them, the kinds one after another."""
+    published = list(_published())
     random = np.random.default_rng(20_261_125)
     sound = material(folder)
     speech = [samples for _, samples in held_out_speech(folder)]
@@ -68,7 +78,7 @@ def strangers(folder: Path, audioseal: Watermark) -> list[Stranger]:
         for kind, clips in kinds.items()
         for number, clip in enumerate(clips)
     ]
-    return [*files, *_published()]
+    return [*files, *published]
 
 
 def _cuts(tracks: list[Samples], count: int, random: np.random.Generator) -> Iterator[Samples]:
@@ -94,6 +104,5 @@ def _published() -> Iterator[Stranger]:
             prepare(settings)
             tools = replace(app.build_toolchain(settings), hear=None, hearing_required=False)
             for number, text in enumerate(SCRIPTS):
-                script = f"---\ntitle: Number {number}\nshow: Elsewhere\n---\n{text}\n"
-                yield Stranger("released elsewhere", episode(tools, script))
+                yield Stranger("released elsewhere", episode(tools, HEAD.format(number=number) + text))
             tools.close()

@@ -21,13 +21,14 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from scipy.stats import beta
 
 from bench.conditions import conditions
 from bench.verify.strangers import Stranger
@@ -59,6 +60,7 @@ OURS = frozenset(
 )
 """Conclusions that tie a file to an episode of the installation, or call its credentials ours."""
 NETWORKS = 4
+SPEAK_EVERY = 10  # rounds
 WHOLE_EVERY = 2  # files of which one is also put to a verifier that remembers nothing
 SEED = 20_261_125
 
@@ -150,9 +152,7 @@ def _by_network(function: Callable[..., list[Heard]]) -> Callable[..., list[Hear
 
     def remembering(decoder: Decoder, samples: Samples, rate: int, playings: Sequence[Playing]) -> list[Heard]:
         place = (id(decoder), samples.ctypes.data, len(playings))
-        if place not in known:
-            if len(known) >= 2:  # as published, and in every way: the next file begins
-                known.clear()
+        if place not in known:  # holding decoder and samples keeps their places theirs
             known[place] = (decoder, samples), function(decoder, samples, rate, playings)
         return known[place][1]
 
@@ -163,27 +163,28 @@ def run(settings: Settings, tools: Toolchain, strangers: Sequence[Stranger], *, 
     """Run the trials and print what came of them; returns False if any file was called genuine or ours."""
     random = np.random.default_rng(SEED)
     audioseal = next(mark for mark in tools.marks if mark.name == "audioseal")
-    each = math.ceil(trials / (len(strangers) * NETWORKS))
+    rounds = math.ceil(trials / (len(strangers) * NETWORKS))
     seen: dict[str, Counter[str]] = {one.kind: Counter() for one in strangers}
     print(conditions("torch", "av", "c2pa-python") + f"; {registered:,} registered episodes\n", flush=True)
     began, used, whole = time.perf_counter(), time.process_time(), strangers[::WHOLE_EVERY]
     parsing = _verifier(settings, tools, ())._opener
     with _remembering():
-        once = Once(parsing)
-        for network in range(NETWORKS):
-            other = Another(network=random.bytes(32))
-            verifier = _verifier(settings, tools, (Remembered(audioseal), other), once)
-            for stranger in strangers:
-                for _ in range(each):
+        once, layer = Once(parsing), Remembered(audioseal)
+        others = [Another(network=random.bytes(32)) for _ in range(NETWORKS)]
+        verifiers = [_verifier(settings, tools, (layer, other), once) for other in others]
+        for number in range(rounds):
+            for other, verifier in zip(others, verifiers, strict=True):
+                for stranger in strangers:
                     other.move(random.bytes(32))
                     seen[stranger.kind][verifier.verify(stranger.data).conclusion] += 1
-            print(f"<!-- network {network + 1}: {time.perf_counter() - began:.0f} s -->", flush=True)
+            if number % SPEAK_EVERY == 0:
+                print(f"<!-- {_claimed(seen)}, {time.perf_counter() - began:.0f} s -->", flush=True)
     for stranger in whole:
         verifier = _verifier(settings, tools, (audioseal, Another(network=random.bytes(32))), parsing)
         seen[stranger.kind][verifier.verify(stranger.data).conclusion] += 1
     parsing.close()
     used = time.process_time() - used
-    print(f"{len(strangers)} files, {NETWORKS} networks, {each} word keys for each pair of them; {len(whole)} whole.")
+    print(f"{len(strangers)} files, {NETWORKS} networks, {rounds} word keys for each pair; {len(whole)} whole trials.")
     print(f"{time.perf_counter() - began:.0f} s, {used:.0f} s of the processor.\n")
     return _told(strangers, seen)
 
@@ -215,10 +216,18 @@ def _told(strangers: Sequence[Stranger], seen: dict[str, Counter[str]]) -> bool:
         named = [found[one] for one in (Conclusion.SIMILAR_CONTENT, Conclusion.MARKED_UNKNOWN, Conclusion.UNKNOWN)]
         row = [kind, number, found.total(), found[Conclusion.GENUINE], ours, *named]
         print("| " + " | ".join(f"{one:,}" if isinstance(one, int) else one for one in row) + " |")
-    claimed = total[Conclusion.GENUINE] + sum(total[one] for one in OURS)
-    count = total.total()
-    if claimed == 0:
-        print(f"\nNone in {count:,}: with 95 % confidence fewer than {1 - 0.05 ** (1 / count):.1e} of such trials.")
-    else:
-        print(f"\n{claimed} of {count:,} were claimed: {dict(total)}")
-    return claimed == 0
+    print(f"\n{_claimed(seen)}.")
+    return _count_claimed(seen) == 0
+
+
+def _count_claimed(seen: Mapping[str, Counter[str]]) -> int:
+    return sum(found[one] for found in seen.values() for one in (Conclusion.GENUINE, *OURS))
+
+
+def _claimed(seen: Mapping[str, Counter[str]]) -> str:
+    """Say how many trials claimed a file, and the upper bound of the exact 95 % interval (Clopper, Pearson, 1934)."""
+    claimed, count = _count_claimed(seen), sum(found.total() for found in seen.values())
+    bound = 1.0 if claimed == count else float(beta.ppf(0.95, claimed + 1, count - claimed))
+    return (
+        f"{claimed} of {count:,} trials claimed a file; with 95 % confidence fewer than {bound:.1e} of such trials do"
+    )

@@ -9,6 +9,7 @@ voice that nobody marked. Beside it: reading the C2PA credentials alone.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a thousand episodes, no file of an hour")
     parser.add_argument("--trials", type=int, default=0, help="instead: so many questions about files of others")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="for so many trials, whatever was reached")
     parser.add_argument("--recordings", type=Path, default=Path("var/recordings"), help="see `make recordings`")
     parser.add_argument("--home", type=Path, help="an installation and files to be kept, or that were kept")
     options = parser.parse_args()
@@ -46,7 +48,8 @@ def main() -> int:
             audioseal = next(mark for mark in tools.marks if mark.name == "audioseal")
             asked = strangers(options.recordings, audioseal)
             register(tools.database, count, options.recordings)
-            return 0 if run(settings, tools, asked, trials=options.trials, registered=count) else 1
+            bounds = {"trials": options.trials, "minutes": options.minutes}
+            return 0 if run(settings, tools, asked, registered=count, **bounds) else 1
         kept = home / "files"
         if not kept.exists():
             files = make_files(tools, hour=not options.quick)

@@ -22,10 +22,18 @@ def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
     monkeypatch.setenv("HOME", str(tmp_path))
     import encypher_c2pa
 
-    def run(data: bytes, media_type: str, certificates: DevelopmentChain, *, strict: bool = False) -> Mapping[str, Any]:
+    def run(
+        data: bytes,
+        media_type: str,
+        certificates: DevelopmentChain,
+        *,
+        strict: bool = False,
+        beside: bytes | None = None,
+    ) -> Mapping[str, Any]:
         report: Mapping[str, Any] = encypher_c2pa.verify(
             data,
             media_type,
+            manifest_store=beside,
             trust_pem=certificates.trust_anchors_pem.decode(),
             no_default_trust=True,
             strict_conformance=strict,
@@ -79,3 +87,14 @@ def test_clip_is_not_trusted_under_another_root(verify: Verify, media_type: str)
     report = verify(signed, media_type, chain("Somebody Else"))
     assert report["validation_state"] != "Trusted"
     assert report["hard_binding"] == "match"
+
+
+def test_ogg_is_trusted_with_the_manifest_beside_it_and_not_after_a_change(verify: Verify) -> None:
+    certificates = chain()
+    signed, manifest = signer(certificates).sign(clip("audio/ogg"), "audio/ogg", FACTS)
+    report = verify(signed, "audio/ogg", certificates, beside=manifest)
+    assert (report["validation_state"], report["hard_binding"]) == ("Trusted", "match")
+    changed = bytearray(signed)
+    changed[-1] ^= 1
+    report = verify(bytes(changed), "audio/ogg", certificates, beside=manifest)
+    assert (report["validation_state"], report["hard_binding"]) == ("Invalid", "mismatch")

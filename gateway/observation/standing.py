@@ -77,7 +77,12 @@ class Standing(Collector):
             age.add_metric([state.value], 0.0 if oldest is None else _seconds(now - oldest))
         yield length
         yield age
-        held = session.exec(select(func.count()).where(col(Submission.waiting_for).is_not(None))).one()
+        held = session.exec(
+            select(func.count()).where(
+                Submission.state == State.APPROVED.value,  # no other waits; and there is an index over states
+                col(Submission.waiting_for).is_not(None),
+            )
+        ).one()
         yield _gauge("assay_waiting_for_countersignatures", "Approved episodes that wait for others to sign.", held)
         overdue = session.exec(
             select(func.count()).select_from(ReviewCase).where(col(ReviewCase.open), col(ReviewCase.due_at) < now)
@@ -122,12 +127,15 @@ class Standing(Collector):
             labels=["witness"],
         )
         for name in self._witnesses:
-            size, at = session.exec(
-                select(func.max(CosignatureRow.size), func.max(CosignatureRow.created)).where(
-                    CosignatureRow.witness == name
-                )
-            ).one()
-            behind.add_metric([name], newest - (size or 0))
+            # From the newest on, so that one that is up to date is found at once.
+            found = session.exec(
+                select(CosignatureRow.size, CosignatureRow.created)
+                .where(CosignatureRow.witness == name)
+                .order_by(col(CosignatureRow.size).desc())
+                .limit(1)
+            ).first()
+            size, at = (0, None) if found is None else (found[0], found[1])
+            behind.add_metric([name], newest - size)
             if at is not None:
                 age.add_metric([name], _seconds(now - at))
         yield behind

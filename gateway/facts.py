@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audit.event import Fact
 from gateway.commitments import commit
@@ -17,6 +17,7 @@ from policies.decision import Decision
 from synth.audio import SignedClip
 
 if TYPE_CHECKING:
+    from policies.soundness import PlannedSentence
     from policies.spoken import Hearing  # brings numpy, which only a worker needs
     from synth.fingerprint import Fingerprint
     from synth.produce import Production  # brings the codecs, which only a worker needs
@@ -108,6 +109,16 @@ def clip_row(clip: SignedClip, manifest_sha256: str, at: datetime) -> Clip:
 def fingerprint_row(episode_id: str, fingerprint: Fingerprint) -> EpisodeFingerprint:
     """What the episode sounds like, to confirm what a mark says; the bytes carry their own format version."""
     return EpisodeFingerprint(episode_id=episode_id, version=str(fingerprint.version), data=fingerprint.to_bytes())
+
+
+def planned_sentences(timeline: Timeline | None) -> list[PlannedSentence]:
+    """Return when each sentence should be heard; nothing where rows are older than that knowledge."""
+    from policies.soundness import PlannedSentence
+
+    rows: list[dict[str, Any]] = list(timeline.cues) if timeline is not None else []
+    if any("utterance" not in row for row in rows):
+        return []
+    return [PlannedSentence(float(row["start"]), float(row["end"]), str(row["text"]), row["utterance"]) for row in rows]
 
 
 def timeline_row(episode_id: str, production: Production) -> Timeline:

@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 
 from audit.event import Event, EventKind, Fact
 from gateway import tracecontext
+from gateway.announcements import disclosure_in
 from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
@@ -45,6 +46,7 @@ def submit(
     script = parse_script(text)
     voices = cast_voices(script, toolchain.voices)
     toolchain.assets.require(script)
+    disclosure_in(toolchain.settings, script.language)  # refuses a language without one
     request_digest = digest_of(text)
     if (earlier := _earlier(session, api_key_id, idempotency_key, request_digest)) is not None:
         return earlier, False

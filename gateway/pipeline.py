@@ -33,6 +33,7 @@ from audit.event import Event, EventKind, Fact
 from audit.log import LoggedEvent
 from audit.merkle import leaf_hash
 from gateway import publish, shadow
+from gateway.announcements import disclosure_in
 from gateway.appealed import block_was_overturned
 from gateway.cases import open_case
 from gateway.commitments import commit, commit_text, secret_of
@@ -56,6 +57,7 @@ from gateway.facts import (
     fingerprint_row,
     hearing_facts,
     hearing_row,
+    planned_sentences,
     timeline_row,
 )
 from gateway.manuscripts import manuscript_of
@@ -69,11 +71,13 @@ from gateway.submissions import (
     EpisodeReceipt,
     State,
     Submission,
+    Timeline,
     lock,
     move,
 )
 from gateway.toolchain import Toolchain
 from policies.decision import Verdict, strictest
+from policies.soundness import PlannedSentence
 from synth.credentials import Screening
 from synth.errors import SignerUnavailableError
 from synth.formats import parse_script
@@ -151,7 +155,7 @@ class Pipeline:
             episode_id=episode_id,
             at=self._tools.clock(),
             screening=self._screening(row),
-            disclosure=self._tools.settings.disclosure.strip() or None,
+            disclosure=disclosure_in(self._tools.settings, script.language) or None,
             consents=consents,
             progress=partial(self._progress, episode_id) if self._progress else None,
         )
@@ -194,7 +198,8 @@ class Pipeline:
         if hear is not None:
             script = parse_script(row.script)
             clip = self._released_sound(episode_id)
-            hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices))
+            plan = self._plan(episode_id)
+            hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices), plan)
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
@@ -461,6 +466,12 @@ class Pipeline:
         except ConsentMissingError:
             return Verdict.REVIEW
         return Verdict.ALLOW
+
+    def _plan(self, episode_id: str) -> list[PlannedSentence]:
+        """Return when each sentence should be heard; nothing for an episode that was made before that was stored."""
+        with self._tools.database.read() as session:
+            timeline = session.get(Timeline, episode_id)
+        return planned_sentences(timeline)
 
     def _released_sound(self, episode_id: str) -> str:
         """SHA-256 of the MP3, or of another rendition where there is none: what most listeners will hear."""

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     )
     spoken_check: bool = Field(True, description="Listen to the finished audio, where the policy asks for it.")
     disclosure: str = Field(DEFAULT_DISCLOSURE, description="Sentence spoken at the start of every episode.")
+    disclosures: dict[str, str] = Field(
+        default_factory=dict, description="The same in other languages, by primary tag; replaces our own words."
+    )
     reminder_minutes: int = Field(
         0, ge=0, le=240, description="Say again that the voices are synthetic every so many minutes; 0: never."
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.logfiles import LogFiles
     from gateway.settings import Settings
     from policies.screen import Screener
+    from policies.soundness import PlannedSentence
     from policies.spoken import Hearing, SpokenCheck
     from policies.text import Manuscript
     from synth.assets import AssetCatalogue
@@ -42,8 +43,9 @@ class Toolchain:
     fingerprint: Callable[[SignedClip], Fingerprint]  # `fingerprint_clip`; what a clip's final bytes sound like
     countersigning: Countersigning  # what others sign about our checkpoints, and whether release waits for it
     clock: Callable[[], datetime]  # returns an aware UTC time
-    # `hear_clip`; what a clip's final bytes say, given the manuscript and each speaker's voice. None: nobody listens.
-    hear: Callable[[bytes, Manuscript, Mapping[str, str]], Hearing] | None
+    # `hear_clip`; what a clip's final bytes say, given the manuscript, each speaker's voice, and when each sentence
+    # should be heard. None: nobody listens.
+    hear: Callable[[bytes, Manuscript, Mapping[str, str], Sequence[PlannedSentence]], Hearing] | None
     hearing_required: bool  # by the policy: then an episode that nobody heard is never approved without a person
     shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
 
@@ -54,9 +56,15 @@ class Toolchain:
 
 
 def hear_clip(
-    data: bytes, manuscript: Manuscript, voices: Mapping[str, str], *, check: SpokenCheck, disclosure: str
+    data: bytes,
+    manuscript: Manuscript,
+    voices: Mapping[str, str],
+    plan: Sequence[PlannedSentence],
+    *,
+    check: SpokenCheck,
+    disclosure: Callable[[str], str],
 ) -> Hearing:
-    """Decode a finished clip, as a listener's player would, and judge what it says.
+    """Decode a finished clip, as a listener's player would, and judge what it says; `disclosure` by language.
 
     Raises `AudioError` if it cannot be decoded, `ScreeningError` if it cannot be heard.
     """
@@ -64,7 +72,7 @@ def hear_clip(
     from synth.decode import decode
 
     sound = decode(data, target_rate=LISTENING_RATE)
-    return check.check(manuscript, sound.samples, disclosure=disclosure, voices=voices)
+    return check.check(manuscript, sound.samples, disclosure=disclosure(manuscript.language), voices=voices, plan=plan)
 
 
 def fingerprint_clip(clip: SignedClip) -> Fingerprint:

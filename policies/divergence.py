@@ -11,7 +11,8 @@ from policies.spoken_words import SpokenWord
 
 CATEGORIES = (
     "added_speech", "changed_name", "changed_negation", "changed_number", "changed_words", "different_speech",
-    "missing_disclosure", "missing_speech", "not_transcribed", "nothing_heard", "other_audio", "word_error_rate",
+    "missing_disclosure", "missing_speech", "not_transcribed", "nothing_heard", "other_audio", "repeated_speech",
+    "word_error_rate",
 )  # fmt: skip
 # A name that a recogniser does not know becomes other words of much the same sound; another name does not.
 _NAME_ALIKE = 0.5
@@ -79,6 +80,9 @@ def _in_stretch(
         place = (stretch.start, stretch.end, stretch.heard_start, stretch.heard_end)
         return Divergence(category, *place, score, explanation, threshold)
 
+    if not said and len(found) >= limits.repeated_words and _is_repeated(heard, stretch):
+        yield diverges("repeated_speech", f"{len(found)} words are heard twice.", threshold=limits.repeated_words)
+        return
     longest = limits.longest_gap
     if max(len(said), len(found)) > longest:
         if not found:
@@ -98,6 +102,17 @@ def _in_stretch(
     plain = not any(word.name or word.number for word in (*said, *found))
     if plain and likeness < _WORD_ALIKE and any(len(word.key) >= _LONG_WORD for word in (*said, *found)):
         yield diverges("changed_words", "Other words are heard, of no likeness to what is written.", 1.0 - likeness)
+
+
+def _is_repeated(heard: Sequence[SpokenWord], stretch: Stretch) -> bool:
+    """Say whether added words are a second hearing of those around them: an alignment may add any turn of a repeat."""
+    keys = [word.key for word in heard]
+    first, count = stretch.heard_start, stretch.heard_end - stretch.heard_start
+    for back in range(count + 1):
+        once = keys[max(0, first - back) : first - back + count]
+        if first - back >= 0 and len(once) == count and once == keys[first - back + count : first - back + 2 * count]:
+            return True
+    return False
 
 
 def _windows(length: int, stretches: Sequence[Stretch], preface: int, limits: SpokenRule) -> Iterator[Divergence]:

@@ -141,6 +141,9 @@ class SpokenRule(Strict):
     longest_gap: int = Field(default=4, ge=1, le=100)  # words in a row that may be missing, added or different
     window_words: int = Field(default=20, ge=5, le=200)
     window_error_rate: Score = 0.5  # share of such a window that may be heard otherwise
+    repeated_words: int = Field(default=3, ge=2, le=100)  # words in a row that may not be heard twice
+    longest_silence: float = Field(default=2.0, ge=0.5, le=60.0)  # seconds of silence inside a sentence
+    clipped: Score = 0.1  # share of its time that the waveform of a sentence may stand at its highest value
     alike: Score = 0.6  # how alike two stretches must sound to count as one misheard word, 1.0 for identical
     transcript_block: Literal["review", "block"] = "review"  # what a block found only by ear leads to
 

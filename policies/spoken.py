@@ -3,8 +3,10 @@
 In this order:
 
 1. Transcribe the audio. Nothing heard, or a language that cannot be heard, is a question to a person.
-2. Align the transcript with what should be heard: the spoken disclosure, then every turn of the script.
-3. Compare: changed names, numbers and negations, missing and added stretches, places and voices with many errors.
+2. Align the transcript with what should be heard: the spoken disclosure, then every turn of the script, with
+   reminders of the disclosure where the plan has them.
+3. Compare: changed names, numbers and negations, missing, added and repeated stretches, places and voices with many
+   errors; and the sound itself with the plan: silence, sound without words, clipping.
 4. Screen the transcript by the same policy. A finding counts where the words that were heard are not the words that
    were written; where they are, the script's own decision has judged them, in their punctuation and quotation marks.
 
@@ -27,6 +29,7 @@ from policies.heard_places import SPEAKER, Expected, Places, differing
 from policies.policy import Coverage
 from policies.rule_settings import SpokenRule
 from policies.screen import Screener
+from policies.soundness import Fault, PlannedSentence, faults
 from policies.spoken_words import spoken_words
 from policies.text import Manuscript, Turn
 from policies.transcript import LISTENING_RATE, Listener, Transcript
@@ -71,20 +74,24 @@ class SpokenCheck:
         *,
         disclosure: str = "",
         voices: Mapping[str, str] | None = None,
+        plan: Sequence[PlannedSentence] = (),
     ) -> Hearing:
         """Judge audio, mono float32 of shape (T,) at 16 kHz, that should say `disclosure` and then the turns.
 
-        `voices` names the voice of each speaker. Raises `ScreeningError` when the recogniser or a rule cannot run.
+        `voices` names the voice of each speaker; `plan` says when each sentence should be
+        heard. Raises `ScreeningError` when the recogniser or a rule cannot run.
         """
-        expected = _expected(manuscript, disclosure, voices or {})
+        expected = _expected(manuscript, disclosure, voices or {}, plan)
         # 1.
         if manuscript.language not in self._listener.languages:
             empty = Transcript((), len(samples) / LISTENING_RATE)
             return self._hearing(manuscript, empty, expected, [_unheard(manuscript, "not_transcribed")], [])
         transcript = self._listener.listen(samples, language=manuscript.language)
         heard = spoken_words(transcript.text)
+        unsound = [_fault(fault, plan, manuscript) for fault in faults(samples, plan, transcript.words, self._settings)]
         if not heard:
-            return self._hearing(manuscript, transcript, expected, [_unheard(manuscript, "nothing_heard")], [])
+            found = [_unheard(manuscript, "nothing_heard"), *unsound]
+            return self._hearing(manuscript, transcript, expected, found, [])
         # 2.
         stretches = align(expected.words, heard, alike=self._settings.alike)
         place = Places(manuscript, transcript, expected, heard, stretches)
@@ -101,6 +108,7 @@ class SpokenCheck:
             )
         ]
         # 4.
+        findings += unsound
         findings += self._screened(manuscript, transcript, place)
         return self._hearing(manuscript, transcript, expected, findings, stretches)
 
@@ -173,15 +181,59 @@ def _finding(found: Divergence, place: Places) -> Finding:
     )
 
 
-def _expected(manuscript: Manuscript, disclosure: str, voices: Mapping[str, str]) -> Expected:
+def _fault(fault: Fault, plan: Sequence[PlannedSentence], manuscript: Manuscript) -> Finding:
+    """Return a fault of the sound as a finding; what is not in the script has the text's beginning as its place."""
+    turn = plan[fault.sentence].turn
+    ordered = sorted(manuscript.turns, key=lambda one: one.start)
+    span = Span(0, 1) if turn is None or turn >= len(ordered) else Span(ordered[turn].start, ordered[turn].end)
+    return Finding(
+        rule=RULE,
+        category=fault.category,
+        verdict=Verdict.REVIEW,
+        span=span,
+        score=round(fault.score, 4),
+        explanation=fault.explanation,
+        view=VIEW,
+        threshold=fault.threshold,
+        time_start=fault.start,
+        time_end=fault.end,
+    )
+
+
+def _expected(
+    manuscript: Manuscript, disclosure: str, voices: Mapping[str, str], plan: Sequence[PlannedSentence]
+) -> Expected:
     words = spoken_words(disclosure)
     preface = len(words)
     owners = [""] * preface
-    for turn in sorted(manuscript.turns, key=lambda turn: turn.start):
+    reminders = _reminders(plan)
+    for number, turn in enumerate(sorted(manuscript.turns, key=lambda turn: turn.start)):
         said = spoken_words(manuscript.text, turn.start, turn.end)
+        who = [voices.get(turn.speaker, turn.speaker)] * len(said)
+        for after, text in reversed(reminders.get(number, [])):
+            # What the author did not write has its place where it is heard: between two words of theirs.
+            place = said[min(after, len(said)) - 1].end if after and said else turn.start
+            added = [replace(word, start=place, end=place) for word in spoken_words(text)]
+            said[after:after], who[after:after] = added, [""] * len(added)
         words += said
-        owners += [voices.get(turn.speaker, turn.speaker)] * len(said)
+        owners += who
     return Expected(tuple(words), preface, tuple(owners))
+
+
+def _reminders(plan: Sequence[PlannedSentence]) -> dict[int, list[tuple[int, str]]]:
+    """Return what is said besides the script, by turn: after how many of its words, and the text.
+
+    What comes before the first turn is the disclosure; what comes between two turns counts to the earlier one.
+    """
+    found: dict[int, list[tuple[int, str]]] = {}
+    turn, said = None, 0
+    for sentence in plan:
+        if sentence.turn is not None:
+            said = (said if sentence.turn == turn else 0) + len(spoken_words(sentence.text))
+            turn = sentence.turn
+        elif turn is not None:
+            found.setdefault(turn, []).append((said, sentence.text))
+    return found
 
 
 _UNHEARD = {

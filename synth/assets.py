@@ -25,6 +25,7 @@ from synth.decode import DecodeLimits, decode
 from synth.errors import AssetError, AudioError
 from synth.loudness import measure_loudness
 from synth.music import ASSET, Asset
+from synth.pictures import Cover, read_cover
 from synth.script import Script
 
 CATALOGUE = "assets.toml"
@@ -127,13 +128,16 @@ class AssetCatalogue:
         samples: Samples = np.ascontiguousarray(sound.samples)
         return samples
 
-    def picture(self, name: str) -> bytes:
-        """Return the bytes of a cover; raises `AssetError` if the file is gone or changed."""
+    def cover(self, name: str) -> Cover:
+        """Return a cover as it goes into files; raises `AssetError` if the file is gone, changed, or no picture."""
         card = self.cards[name]
         data = _read(card.file)
         if hashlib.sha256(data).hexdigest() != card.sha256:
             raise AssetError(f"the file of asset '{name}' has changed since the start; start again, or put it back")
-        return data
+        try:
+            return read_cover(data)
+        except AssetError as error:
+            raise AssetError(f"asset '{name}' cannot be used: {error}") from error
 
     def _require(self, source: str, asset: Asset, kind: AssetKind) -> AssetCard:
         known = sorted(name for name, card in self.cards.items() if card.kind is kind)

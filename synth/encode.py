@@ -64,7 +64,7 @@ def encode_mp3(samples: Samples, sample_rate: int, bit_rate: int = MP3_BIT_RATE)
         )
     gain = np.float32(1.0 / _LAME_SCALE[bit_rate])
     options = {"id3v2_version": "0", "write_xing": "1"}
-    return _through_codec(samples * gain, sample_rate, "mp3", "libmp3lame", bit_rate, options)
+    return _through_codec(samples, sample_rate, "mp3", "libmp3lame", bit_rate, options, gain=gain)
 
 
 def encode_aac(samples: Samples, sample_rate: int, bit_rate: int = AAC_BIT_RATE) -> bytes:
@@ -92,7 +92,14 @@ def encode_flac(samples: Samples, sample_rate: int) -> bytes:
 
 
 def _through_codec(
-    samples: Samples, sample_rate: int, form: str, codec: str, bit_rate: int | None, options: dict[str, str]
+    samples: Samples,
+    sample_rate: int,
+    form: str,
+    codec: str,
+    bit_rate: int | None,
+    options: dict[str, str],
+    *,
+    gain: np.float32 | None = None,
 ) -> bytes:
     """Return `samples` through one encoder of libavcodec and one container of libavformat."""
     buffer = io.BytesIO()
@@ -116,6 +123,7 @@ def _through_codec(
             )
             for start in range(0, len(samples), _BLOCK):
                 block = samples[start : start + _BLOCK]
+                block = block if gain is None else block * gain
                 if codec == "flac":
                     frame = av.AudioFrame.from_ndarray(sixteen_bits(block)[None, :], format="s16", layout="mono")
                 else:
@@ -138,11 +146,11 @@ def encode_wav(samples: Samples, sample_rate: int) -> bytes:
     _check(samples, sample_rate)
     if 2 * len(samples) > _WAV_MAX_BYTES:
         raise AudioError(f"{len(samples)} samples do not fit in a WAV file; split the programme")
-    data = sixteen_bits(samples).tobytes()
+    size = 2 * len(samples)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
-    return b"".join(
-        [struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE"), form, struct.pack("<4sI", b"data", len(data)), data]
-    )
+    head = [struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE"), form, struct.pack("<4sI", b"data", size)]
+    blocks = (samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK))
+    return b"".join([*head, *(sixteen_bits(block).tobytes() for block in blocks)])
 
 
 def sixteen_bits(samples: Samples) -> NDArray[np.int16]:

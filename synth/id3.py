@@ -17,6 +17,7 @@ from synth.errors import AudioError
 MAX_TAG_BYTES = 64 << 20  # a tag holds text and a cover picture; the format allows 256 MiB
 _HEADER = 10
 _FRAME_HEADER = 10
+_FRONT_COVER = 3  # picture type
 _NO_OFFSET = 0xFFFF_FFFF  # chapters are addressed by time, not by byte
 _TOP_LEVEL_ORDERED = 0x03  # flags of the table of contents
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")  # by the encoding byte; the last two exist in 2.4 only
@@ -50,6 +51,18 @@ def comment_frame(language: str, text: str) -> Frame:
 def link_frame(description: str, url: str) -> Frame:
     """Return a WXXX frame; URLs are ASCII."""
     return Frame("WXXX", b"\x00" + description.encode("latin-1") + b"\x00" + url.encode("ascii"))
+
+
+def picture_frame(jpeg: bytes) -> Frame:
+    """Return an APIC frame: the front cover, without description."""
+    return Frame("APIC", b"\x00image/jpeg\x00" + bytes([_FRONT_COVER]) + b"\x00" + jpeg)
+
+
+def picture_of(frame: Frame) -> bytes:
+    """Return the picture of an APIC frame."""
+    encoding = frame.body[0] if frame.body else 0
+    _, _, rest = frame.body[1:].partition(b"\x00")  # the media type is Latin-1 in every encoding
+    return _split(rest[1:], encoding)[1]
 
 
 def chapter_frames(chapters: Sequence[ChapterMark], duration: float) -> list[Frame]:

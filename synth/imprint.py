@@ -8,6 +8,7 @@ from synth.aigc import AigcLabel
 from synth.audio import ChapterMark
 from synth.credentials import ClipFacts, UploadFacts
 from synth.manifest import GENERATOR
+from synth.pictures import Cover
 from synth.tags import Tags
 
 
@@ -20,15 +21,17 @@ class Imprint:
     detector_url: str = ""  # where anyone can check the file (EU Code of Practice, measure 3.4)
     aigc_producer: str = ""  # registered code of the provider; empty leaves the label of GB 45438-2025 out
 
-    def tags(self, facts: ClipFacts, chapters: tuple[ChapterMark, ...]) -> Tags:
-        """Return the tags of one clip."""
+    def tags(
+        self, facts: ClipFacts, chapters: tuple[ChapterMark, ...], *, author: str = "", cover: Cover | None = None
+    ) -> Tags:
+        """Return the tags of one clip; `author` is who made it, the publisher where nobody says."""
         disclosure = self.ai_disclosure if facts.upload is None else declared(facts.upload)
         producer, clip = self.aigc_producer, facts.episode_id
         credits = dict.fromkeys(f"{music.attribution} ({music.licence})" for music in facts.music if music.attribution)
         return Tags(
             title=facts.title,
             show=facts.show,
-            artist=self.publisher,
+            artist=author or self.publisher,
             language=facts.language,
             date=facts.created_at.date().isoformat(),
             comment=" ".join([disclosure, *(f"Music: {credit}." for credit in credits)]),
@@ -39,6 +42,7 @@ class Imprint:
             aigc=AigcLabel(producer, clip, producer, clip) if producer else None,
             chapters=chapters,
             duration=facts.duration,
+            cover=cover,
         )
 
 

@@ -19,6 +19,7 @@ from synth.errors import AudioError
 
 STEP_SECONDS = 0.1
 STEPS_PER_BLOCK = 4
+STEPS_PER_SECOND = 10
 ABSOLUTE_GATE = -70.0  # LUFS
 RELATIVE_GATE = -10.0  # LU
 OVERSAMPLING = 4
@@ -43,6 +44,15 @@ class LoudnessMeter:
         whole = len(weighted) // self._step * self._step
         self._powers.append(np.mean(np.square(weighted[:whole].reshape(-1, self._step)), axis=1))
         self._rest = weighted[whole:]
+
+    def short_term(self) -> list[float | None]:
+        """Return LUFS of the three seconds before each full second (EBU Tech 3341), None where there is silence."""
+        steps = np.concatenate([np.zeros(0), *self._powers])
+        values: list[float | None] = []
+        for end in range(STEPS_PER_SECOND, len(steps) + 1, STEPS_PER_SECOND):
+            power = float(steps[max(0, end - 3 * STEPS_PER_SECOND) : end].mean())
+            values.append(_loudness(power) if power > _power(ABSOLUTE_GATE) else None)
+        return values
 
     def integrated(self) -> float | None:
         """Return LUFS, or None if there are less than 400 ms or all is silence."""

@@ -8,7 +8,7 @@ every 32 samples, and the gain runs straight from one such group to the next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -19,7 +19,7 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from synth.audio import Samples, Speech
 from synth.errors import AudioError
-from synth.loudness import BLOCK_SECONDS, OVERSAMPLING, measure_loudness, measure_true_peak
+from synth.loudness import BLOCK_SECONDS, OVERSAMPLING, LoudnessMeter, measure_loudness, measure_true_peak
 
 __all__ = ["master", "measure_loudness", "measure_true_peak"]
 
@@ -45,19 +45,20 @@ GROUP = 32  # samples that share one entry of the limiter's gain: 0.7 ms at 44.1
 HALF_WINDOW_SECONDS = 0.0075
 
 
-def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Speech:
+def master(
+    speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP, in_place: bool = False
+) -> Speech:
     """Return `speech` at `target_lufs` (within 0.5 LU) with no true peak above `ceiling_dbtp` (within 0.1 dB).
 
+    With `in_place` the result is written over the samples of `speech`: an hour of them has 640 MB.
     Raises `AudioError` if the programme is shorter than 0.4 s, silent, or so peaky that both cannot be had.
     """
     loudness = measure_loudness(speech.samples, speech.sample_rate)
     peaks = _group_peaks(speech.samples, speech.sample_rate)
     gain_db = 0.0
-    limited = speech.samples
     for _ in range(MAX_PASSES):
         gain_db += target_lufs - loudness
-        limited = _limit(speech, peaks, gain_db, ceiling_dbtp)
-        loudness = measure_loudness(limited, speech.sample_rate)
+        loudness = _loudness_limited(speech, peaks, gain_db, ceiling_dbtp)
         if abs(loudness - target_lufs) <= GOOD_ENOUGH_LU:
             break
     if abs(loudness - target_lufs) > TOLERANCE_LU:
@@ -65,6 +66,9 @@ def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: fl
             f"the programme reaches {loudness:.1f} LUFS instead of {target_lufs:.1f} below {ceiling_dbtp:.1f} dBTP: "
             "its peaks stand too far above the rest; look for clicks"
         )
+    limited = speech.samples if in_place else np.empty_like(speech.samples)
+    for start, block in _limited(speech, peaks, gain_db, ceiling_dbtp):
+        limited[start : start + len(block)] = block
     peak = measure_true_peak(limited, speech.sample_rate)
     if peak > ceiling_dbtp + 0.1:
         raise AudioError(f"the limiter left a true peak of {peak:.2f} dBTP above {ceiling_dbtp:.2f}; look for clicks")
@@ -73,7 +77,22 @@ def master(speech: Speech, *, target_lufs: float = TARGET_LUFS, ceiling_dbtp: fl
 
 def limit(speech: Speech, *, gain_db: float, ceiling_dbtp: float = CEILING_DBTP) -> Samples:
     """Return the samples amplified by `gain_db`, with true peaks held at `ceiling_dbtp`; one pass, no target."""
-    return _limit(speech, _group_peaks(speech.samples, speech.sample_rate), gain_db, ceiling_dbtp)
+    peaks = _group_peaks(speech.samples, speech.sample_rate)
+    limited = np.empty_like(speech.samples)
+    for start, block in _limited(speech, peaks, gain_db, ceiling_dbtp):
+        limited[start : start + len(block)] = block
+    return limited
+
+
+def _loudness_limited(speech: Speech, peaks: NDArray[np.float64], gain_db: float, ceiling_dbtp: float) -> float:
+    """Return the loudness that `speech` would have, without keeping its samples."""
+    meter = LoudnessMeter(speech.sample_rate)
+    for _, block in _limited(speech, peaks, gain_db, ceiling_dbtp):
+        meter.add(block)
+    loudness = meter.integrated()
+    if loudness is None:
+        raise AudioError(f"amplified by {gain_db:.0f} dB and limited, nothing of the programme can be heard")
+    return loudness
 
 
 def _group_peaks(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
@@ -105,19 +124,19 @@ def _highest(samples: Samples, group: int) -> NDArray[np.float32]:
     return highest
 
 
-def _limit(speech: Speech, peaks: NDArray[np.float64], gain_db: float, ceiling_dbtp: float) -> Samples:
-    """Return the samples amplified by `gain_db` with true peaks held at `ceiling_dbtp`."""
+def _limited(
+    speech: Speech, peaks: NDArray[np.float64], gain_db: float, ceiling_dbtp: float
+) -> Iterator[tuple[int, Samples]]:
+    """Yield (first sample, samples amplified by `gain_db` with true peaks held at `ceiling_dbtp`), block by block."""
     factor = 10.0 ** (gain_db / 20.0)
     ceiling = 10.0 ** (ceiling_dbtp / 20.0)
     gains = factor * _reduction(peaks * factor, ceiling, speech.sample_rate)
     centres = (np.arange(len(gains)) + 0.5) * GROUP
-    limited = np.empty_like(speech.samples)
     size = BLOCK_SECONDS * speech.sample_rate
-    for start in range(0, len(limited), size):
-        end = min(start + size, len(limited))
+    for start in range(0, len(speech.samples), size):
+        end = min(start + size, len(speech.samples))
         gain = np.interp(np.arange(start, end) + 0.5, centres, gains).astype(np.float32)
-        limited[start:end] = speech.samples[start:end] * gain
-    return limited
+        yield start, speech.samples[start:end] * gain
 
 
 def _reduction(peaks: NDArray[np.float64], ceiling: float, sample_rate: int) -> NDArray[np.float64]:

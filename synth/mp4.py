@@ -19,13 +19,13 @@ FREEFORM_MEAN = "com.apple.iTunes"
 MAX_BOXES = 10_000  # a file of ours has about thirty
 MAX_CHAPTERS = 255
 MAX_CHAPTER_TITLE_BYTES = 255
-_UTF8 = 1  # type of a `data` box
+_UTF8, _JPEG = 1, 13  # types of a `data` box
 _HANDLER = b"\0\0\0\0" + b"\0\0\0\0" + b"mdirappl" + bytes(9)
 _TICKS = 10_000_000  # of a `chpl` box in a second
 
 
-def write_items(data: bytes, items: Items, chapters: Sequence[ChapterMark]) -> bytes:
-    """Return an M4A file with `items` and `chapters`, its index before the sound so that it can be played at once.
+def write_items(data: bytes, items: Items, chapters: Sequence[ChapterMark], cover: bytes = b"") -> bytes:
+    """Return an M4A file with `items`, `chapters` and a JPEG `cover`, its index before the sound: it plays at once.
 
     Raises `AudioError` if the file is not one that we encoded: tagged already, fragmented, or more than 4 GiB.
     """
@@ -34,23 +34,30 @@ def write_items(data: bytes, items: Items, chapters: Sequence[ChapterMark]) -> b
     if not {b"ftyp", b"moov", b"mdat"} <= set(by_name) or [name for name, _, _ in top].count(b"mdat") != 1:
         raise AudioError("these bytes are not an M4A file with one index and one body; encode first")
     moov = bytearray(_untagged(data[by_name[b"moov"][0] + 8 : by_name[b"moov"][1]]))
-    udta = _box(b"udta", _metadata(items) + _chapter_list(chapters))
+    udta = _box(b"udta", _metadata(items, cover) + _chapter_list(chapters))
     head = data[by_name[b"ftyp"][0] : by_name[b"ftyp"][1]]
     # The index grows by the tags, but its own size does not depend on the offsets in it.
     _move_offsets(moov, len(head) + 8 + len(moov) + len(udta) - by_name[b"mdat"][0])
     return head + _box(b"moov", bytes(moov) + udta) + data[by_name[b"mdat"][0] : by_name[b"mdat"][1]]
 
 
-def read_items(data: bytes) -> tuple[Items, tuple[ChapterMark, ...]]:
-    """Return the items and chapters of an M4A file; raises `AudioError` if there are none or they are damaged."""
+def read_items(data: bytes) -> tuple[Items, tuple[ChapterMark, ...], bytes]:
+    """Return the items, chapters and cover (empty if none) of an M4A file.
+
+    Raises `AudioError` if there are no tags or they are damaged.
+    """
     udta = _path(data, b"moov", b"udta")
     meta = _child(udta, b"meta")
     if len(meta) < 4:
         raise AudioError("the metadata of the M4A file are cut off")
     ilst = _child(meta[4:], b"ilst")
     items: Items = []
+    cover = b""
     for name, start, end in _boxes(ilst, 0, len(ilst)):
         parts = {part: ilst[a + 8 : b] for part, a, b in _boxes(ilst, start + 8, end)}
+        if name == b"covr":
+            cover = parts.get(b"data", b"")[8:]
+            continue
         key = name.decode("latin-1")
         if name == b"----":
             if parts.get(b"mean", b"")[4:] != FREEFORM_MEAN.encode():
@@ -60,7 +67,7 @@ def read_items(data: bytes) -> tuple[Items, tuple[ChapterMark, ...]]:
     if not items:
         raise AudioError("the M4A file carries no tags")
     lists = [udta[start + 8 : end] for name, start, end in _boxes(udta, 0, len(udta)) if name == b"chpl"]
-    return items, _parse_chapters(lists[0]) if lists else ()
+    return items, _parse_chapters(lists[0]) if lists else (), cover
 
 
 def _untagged(moov: bytes) -> bytes:
@@ -76,7 +83,7 @@ def _untagged(moov: bytes) -> bytes:
     return kept
 
 
-def _metadata(items: Items) -> bytes:
+def _metadata(items: Items, cover: bytes) -> bytes:
     entries = b""
     for key, text in items:
         value = _box(b"data", struct.pack(">II", _UTF8, 0) + text.encode("utf-8", "replace"))
@@ -85,6 +92,8 @@ def _metadata(items: Items) -> bytes:
         else:
             mean = _box(b"mean", bytes(4) + FREEFORM_MEAN.encode())
             entries += _box(b"----", mean + _box(b"name", bytes(4) + key.encode()) + value)
+    if cover:
+        entries += _box(b"covr", _box(b"data", struct.pack(">II", _JPEG, 0) + cover))
     return _box(b"meta", bytes(4) + _box(b"hdlr", _HANDLER) + _box(b"ilst", entries))
 
 

@@ -44,7 +44,9 @@ from synth.excerpt import bound_fingerprint
 from synth.imprint import Imprint
 from synth.manifest import SOFT_BINDINGS, SoftBindingAlgorithm
 from synth.master import TARGET_LUFS, master
+from synth.memory import return_freed_memory
 from synth.mix import Room, mix
+from synth.pictures import Cover
 from synth.readback import Expected, read_back
 from synth.reminders import Reminder
 from synth.rendition import MARKED_CEILING_DBTP, encode_on_target
@@ -52,7 +54,7 @@ from synth.script import Script
 from synth.speak import SAMPLE_RATE, speak
 from synth.tags import tag
 from synth.voice import VoiceCatalogue
-from synth.watermark import Payload, Watermark
+from synth.watermark import InPlaceWatermark, Payload, Watermark
 
 RENDITIONS = ("audio/mpeg", "audio/wav")
 MASTER_CEILING_DBTP = -3.0  # the marks raise peaks by up to 5 dB, at few places, and are limited again with them
@@ -70,6 +72,8 @@ class Programme:
     spoken_disclosure: bool = False
     upload: UploadFacts | None = None
     assets: tuple[AssetCard, ...] = ()  # music and pictures that went in
+    author: str = ""  # who made it, where that is not the publisher
+    cover: Cover | None = None
 
 
 class Stage(StrEnum):
@@ -140,7 +144,7 @@ class Producer:
         renditions: Sequence[str] = RENDITIONS,
         soft_bindings: Mapping[str, SoftBindingAlgorithm] = SOFT_BINDINGS,
         assets: AssetCatalogue | None = None,
-        reminder: Reminder | None = None,
+        reminder: Callable[[str], Reminder | None] = lambda language: None,  # noqa: ARG005  # nothing is said again
         target_lufs: float = TARGET_LUFS,
         workers: int = 2,
         clock: Callable[[], float] = time.perf_counter,
@@ -196,6 +200,7 @@ class Producer:
         sounds = {
             card.name: self._assets.sound(card.name, SAMPLE_RATE) for card in assets if card.kind is not AssetKind.COVER
         }
+        cover = self._assets.cover(script.cover.name) if script.cover else None
         room = Room.of(script, {name: len(sound) / SAMPLE_RATE for name, sound in sounds.items()})
         # 1.
         with self._timed(times, Stage.SPEAK):
@@ -204,11 +209,12 @@ class Producer:
                 self._catalogue,
                 disclosure=disclosure,
                 # Who wants no disclosure, as speech on request, wants no reminder of it either.
-                reminder=self._reminder if disclosure is not None else None,
+                reminder=self._reminder(script.language) if disclosure is not None else None,
                 room=room,
                 workers=self._workers,
                 progress=lambda done, total: report(Stage.SPEAK, done, total),
             )
+        return_freed_memory()  # sentences leave as much behind as the programme needs
         if sounds:
             with self._timed(times, Stage.MIX):
                 speech = mix(speech, script, sounds)
@@ -223,6 +229,8 @@ class Producer:
             voices=tuple(ClipVoice(name, self._catalogue.get(name).version, given.get(name)) for name in voices),
             spoken_disclosure=disclosure is not None,
             assets=assets,
+            author=script.author,
+            cover=cover,
         )
         return self._finish(
             speech,
@@ -247,7 +255,7 @@ class Producer:
         """Return sound that was made elsewhere as marked, signed and read-back clips, like `produce` from step 2 on.
 
         `parent` is the file that it came in, whose credentials are kept. Marks that `programme.upload` says are in it
-        already are not set again: two marks of one layer would destroy each other.
+        already are not set again: two marks of one layer would destroy each other. The samples of `speech` are changed.
         """
         work = Work(episode_id, at, screening, parent=parent)
         return self._finish(speech, programme, work, times=[], report=progress or _ignore, renditions=None)
@@ -270,7 +278,7 @@ class Producer:
             )
         # 2.
         with self._timed(times, Stage.MASTER):
-            mastered = master(speech, target_lufs=self._target_lufs, ceiling_dbtp=MASTER_CEILING_DBTP)
+            mastered = master(speech, target_lufs=self._target_lufs, ceiling_dbtp=MASTER_CEILING_DBTP, in_place=True)
         report(Stage.MASTER, 1, 1)
         # 3.
         with self._timed(times, Stage.MARK):
@@ -279,7 +287,7 @@ class Producer:
         with self._timed(times, Stage.ENCODE, wanted[0]):
             encoded = encode_on_target(marked, wanted[0], target_lufs=self._target_lufs)
         facts = self._facts(programme, work, marked, marks, encoded)
-        tags = self._imprint.tags(facts, marked.chapters)
+        tags = self._imprint.tags(facts, marked.chapters, author=programme.author, cover=programme.cover)
         clips: list[SignedClip] = []
         for media_type in wanted:
             # 4. The first one is encoded above, because the fingerprint in all manifests is of what listeners get.
@@ -289,9 +297,11 @@ class Producer:
             # 5.
             with self._timed(times, Stage.TAG, media_type):
                 tagged = tag(encoded, media_type, tags)
+            del encoded  # a WAV of an hour has 320 MB
             # 6.
             with self._timed(times, Stage.SIGN, media_type):
                 signed, store = self._signer.sign(tagged, media_type, facts, work.parent)
+            del tagged
             # 7.
             with self._timed(times, Stage.READ_BACK, media_type):
                 clip = read_back(
@@ -306,17 +316,20 @@ class Producer:
         return Production(tuple(clips), marked.cues, marked.chapters, marked.duration, tuple(times), programme.assets)
 
     def _mark(self, speech: Speech, episode_id: str, marks: Sequence[Watermark], report: Progress) -> MarkedSpeech:
+        """Set every mark; the samples of `speech` become those of the result, because an hour of them has 640 MB."""
         samples = speech.samples
         for done, mark in enumerate(marks, start=1):
-            marked = mark.embed(samples, speech.sample_rate, Payload(episode_id))
-            check_samples(marked, speech.sample_rate)
-            if len(marked) != len(samples):
-                raise ReadBackError(f"the mark '{mark.name}' changed the number of samples; its engine is broken")
-            samples = marked
+            if isinstance(mark, InPlaceWatermark):
+                mark.embed_in_place(samples, speech.sample_rate, Payload(episode_id))
+            else:
+                marked = mark.embed(samples, speech.sample_rate, Payload(episode_id))
+                if len(marked) != len(samples):
+                    raise ReadBackError(f"the mark '{mark.name}' changed the number of samples; its engine is broken")
+                samples[:] = marked
+            check_samples(samples, speech.sample_rate)
             report(Stage.MARK, done, len(marks))
         # Some milliseconds a few decibels softer hurt no mark; turning everything down would miss the loudness.
-        unlimited = Speech(samples, speech.sample_rate)
-        samples = master(unlimited, target_lufs=self._target_lufs, ceiling_dbtp=MARKED_CEILING_DBTP).samples
+        master(speech, target_lufs=self._target_lufs, ceiling_dbtp=MARKED_CEILING_DBTP, in_place=True)
         return MarkedSpeech(
             samples=samples,
             sample_rate=speech.sample_rate,

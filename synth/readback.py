@@ -13,6 +13,7 @@ from synth.decode import Decoded, decode
 from synth.errors import AudioError, ReadBackError
 from synth.loudness import measure_loudness, measure_true_peak
 from synth.master import TARGET_LUFS
+from synth.pictures import small
 from synth.tags import Tags, read_tags
 from synth.watermark import Payload, Watermark, reads_back
 
@@ -114,6 +115,10 @@ def _require_tags(data: bytes, expected: Expected) -> None:
     for name in ("title", "show", "episode_id", "ai_disclosure", "detector_url", "aigc"):
         if getattr(found, name) != getattr(wanted, name):
             raise ReadBackError(f"the tag '{name}' of the {expected.media_type} does not say what was written")
+    if (found.cover is None) != (wanted.cover is None):
+        raise ReadBackError(f"the cover of the {expected.media_type} is not the one that was written")
+    if found.cover and wanted.cover and found.cover.data not in (wanted.cover.data, small(wanted.cover).data):
+        raise ReadBackError(f"the cover of the {expected.media_type} is not the one that was written")
     if [chapter.title for chapter in found.chapters] != [chapter.title for chapter in wanted.chapters]:
         raise ReadBackError(f"the chapters of the {expected.media_type} are not those that were written")
 

@@ -38,6 +38,7 @@ def encode_on_target(marked: MarkedSpeech, media_type: str, *, target_lufs: floa
         if excess > 0.0:
             ceiling -= excess + SAFETY_DB
         aim += miss
+        del sound  # an hour of it has as much memory as what comes next
         # From the marked samples each time: some milliseconds a few decibels softer hurt no mark, and do not add up.
         limited = master(Speech(marked.samples, marked.sample_rate), target_lufs=aim, ceiling_dbtp=ceiling)
         encoded = encode(replace(marked, samples=limited.samples), media_type)

@@ -43,7 +43,11 @@ def split_chunks(data: bytes) -> list[Chunk]:
 
 def join_chunks(chunks: list[Chunk]) -> bytes:
     """Return a WAV file of `chunks`."""
-    body = b"WAVE" + b"".join(chunk.to_bytes() for chunk in chunks)
-    if len(body) > UNKNOWN_SIZE:
+    # Part by part, because an hour of sound has 320 MB and every sum of bytes would be another copy of it.
+    parts: list[bytes] = []
+    for chunk in chunks:
+        parts += [struct.pack("<4sI", chunk.name, len(chunk.data)), chunk.data, b"\x00" * (len(chunk.data) % 2)]
+    size = 4 + sum(map(len, parts))
+    if size > UNKNOWN_SIZE:
         raise AudioError("the chunks do not fit in a WAV file; split the programme")
-    return struct.pack("<4sI", b"RIFF", len(body)) + body
+    return b"".join([struct.pack("<4sI4s", b"RIFF", size, b"WAVE"), *parts])

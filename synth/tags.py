@@ -1,13 +1,15 @@
 """What a file says about itself, written before it is signed: titles, chapters, the AI disclosure, the AIGC label.
 
 MP3: an ID3v2.3 tag. WAV: a LIST INFO chunk for players, an `id3 ` chunk with the same frames as in MP3, and an `AIGC`
-chunk. M4A: items of the `ilst` box and a chapter list. FLAC and Opus: Vorbis comments. The AIGC label stands exactly
+chunk. M4A: items of the `ilst` box and a chapter list. FLAC and Opus: Vorbis comments. A cover is an APIC frame, a
+`covr` item, a PICTURE block, or that block in a comment. The AIGC label stands exactly
 once in a file: as `TXXX:AIGC` in MP3, as the RIFF chunk in WAV, as freeform item or comment `AIGC` in the others.
 Written and read in one place, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,10 +20,14 @@ from synth.audio import ChapterMark
 from synth.encode import FLAC, MEDIA_TYPES, MP4, MPEG, OGG, WAV
 from synth.errors import AudioError
 from synth.mp4 import read_items, write_items
+from synth.pictures import Cover, small
 from synth.riff import Chunk, join_chunks, split_chunks
 from synth.vorbis import (
     Comments,
+    picture_block,
+    picture_of,
     read_flac_comments,
+    read_flac_picture,
     read_opus_comments,
     write_flac_comments,
     write_opus_comments,
@@ -47,6 +53,7 @@ class Tags:
     aigc: AigcLabel | None = None
     chapters: tuple[ChapterMark, ...] = ()
     duration: float = 0.0  # seconds; the end of the last chapter, which only ID3 records
+    cover: Cover | None = None  # read back with its bytes alone
 
 
 _TEXTS = {"title": "TIT2", "show": "TALB", "artist": "TPE1", "language": "TLAN", "encoder": "TSSE"}
@@ -76,6 +83,7 @@ _COMMENTS = {
     "language": "LANGUAGE",
     "encoder": "ENCODER",
 }
+_PICTURE_COMMENT = "METADATA_BLOCK_PICTURE"
 _CHAPTER = re.compile(r"CHAPTER(\d{3})")
 _CHAPTER_TIME = re.compile(r"(\d{2,4}):(\d\d):(\d\d\.\d{3})")
 
@@ -95,11 +103,18 @@ def tag(data: bytes, media_type: str, tags: Tags) -> bytes:
     if media_type == WAV:
         return join_chunks(_tagged_chunks(split_chunks(data), tags))
     if media_type == MP4:
-        return write_items(data, _to_pairs(tags, _ITEMS), tags.chapters)
+        return write_items(data, _to_pairs(tags, _ITEMS), tags.chapters, tags.cover.data if tags.cover else b"")
     if media_type == FLAC:
-        return write_flac_comments(data, [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)])
+        block = picture_block(tags.cover.data, tags.cover.width, tags.cover.height) if tags.cover else b""
+        return write_flac_comments(data, [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)], block)
     if media_type == OGG:
-        return write_opus_comments(data, [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)])
+        comments = [*_to_pairs(tags, _COMMENTS), *_chapter_comments(tags.chapters)]
+        if tags.cover:
+            # A header of several pages would renumber all pages behind it; a thumbnail fits into one.
+            cover = small(tags.cover)
+            block = picture_block(cover.data, cover.width, cover.height)
+            comments.append((_PICTURE_COMMENT, base64.b64encode(block).decode()))
+        return write_opus_comments(data, comments)
     raise AudioError(f"cannot tag '{media_type}'; choose one of {', '.join(MEDIA_TYPES)}")
 
 
@@ -111,11 +126,12 @@ def read_tags(data: bytes, media_type: str) -> Tags:
     if media_type == MPEG:
         return _from_frames(data, [])
     if media_type == MP4:
-        items, chapters = read_items(data)
-        return _from_pairs(items, _ITEMS, chapters)
+        items, chapters, picture = read_items(data)
+        return replace(_from_pairs(items, _ITEMS, chapters), cover=_read_cover(picture))
     if media_type in (FLAC, OGG):
         comments = read_flac_comments(data) if media_type == FLAC else read_opus_comments(data)
-        return _from_pairs(comments, _COMMENTS, _parse_chapter_comments(comments))
+        picture = read_flac_picture(data) if media_type == FLAC else _picture_comment(comments)
+        return replace(_from_pairs(comments, _COMMENTS, _parse_chapter_comments(comments)), cover=_read_cover(picture))
     if media_type != WAV:
         raise AudioError(f"cannot read the tags of '{media_type}'; choose one of {', '.join(MEDIA_TYPES)}")
     chunks = split_chunks(data)
@@ -124,6 +140,20 @@ def read_tags(data: bytes, media_type: str) -> Tags:
         raise AudioError(f"the WAV carries {len(tags)} id3 chunks instead of one")
     labels = [chunk.data.rstrip(b"\x00").decode("utf-8", "replace") for chunk in chunks if chunk.name == b"AIGC"]
     return _from_frames(tags[0], labels)
+
+
+def _read_cover(picture: bytes) -> Cover | None:
+    return Cover(picture, 0, 0) if picture else None
+
+
+def _picture_comment(comments: Comments) -> bytes:
+    found = [text for key, text in comments if key == _PICTURE_COMMENT]
+    if not found:
+        return b""
+    try:
+        return picture_of(base64.b64decode(found[0], validate=True))
+    except ValueError as error:
+        raise AudioError("the picture of the Ogg file is no base64") from error
 
 
 def _tagged_chunks(chunks: list[Chunk], tags: Tags) -> list[Chunk]:
@@ -211,6 +241,8 @@ def _to_frames(tags: Tags, *, with_aigc: bool) -> list[id3.Frame]:
         frames.append(id3.link_frame(_DETECTOR, tags.detector_url))
     if tags.aigc is not None and with_aigc:
         frames.append(id3.described_text_frame(_AIGC, tags.aigc.to_json()))
+    if tags.cover is not None:
+        frames.append(id3.picture_frame(tags.cover.data))
     return frames + id3.chapter_frames(tags.chapters, tags.duration)
 
 
@@ -221,6 +253,7 @@ def _from_frames(data: bytes, labels: list[str]) -> Tags:
     links = dict(id3.described_of(frame) for frame in frames if frame.id == "WXXX")
     comments = [id3.comment_of(frame) for frame in frames if frame.id == "COMM"]
     chapters = sorted(id3.chapter_of(frame, version=data[3]) for frame in frames if frame.id == "CHAP")
+    pictures = [id3.picture_of(frame) for frame in frames if frame.id == "APIC"]
     labels = labels + [value for description, value in described if description == _AIGC]
     if len(labels) > 1:
         raise AudioError("the file carries more than one AIGC label")
@@ -234,6 +267,7 @@ def _from_frames(data: bytes, labels: list[str]) -> Tags:
         aigc=AigcLabel.from_json(labels[0]) if labels else None,
         chapters=tuple(ChapterMark(start, title) for start, _, title in chapters),
         duration=max((end for _, end, _ in chapters), default=0.0),
+        cover=_read_cover(pictures[0]) if pictures else None,
     )
 
 

@@ -19,19 +19,25 @@ VENDOR = b"Assay"
 MAX_COMMENTS = 2_000  # a file of ours has a dozen, and two for each chapter
 MAX_OGG_COMMENT_BYTES = 255 * 255 - 1  # what one Ogg page holds; then the pages behind it keep their numbers
 _KEY = re.compile(r"[\x20-\x3C\x3E-\x7D]+")
-_VORBIS_COMMENT, _LAST_BLOCK = 4, 0x80  # FLAC: type of a metadata block, and the flag of the last one
+_VORBIS_COMMENT, _PICTURE, _LAST_BLOCK = 4, 6, 0x80  # FLAC: types of metadata blocks, and the flag of the last one
+_FRONT_COVER = 3  # picture type
 _OGG_HEADER = struct.Struct("<4sBBqIIIB")
 _OPUS_TAGS = b"OpusTags"
 
 
-def write_flac_comments(data: bytes, comments: Comments) -> bytes:
-    """Return a FLAC file with `comments` right behind its stream information; `AudioError` if it has any already."""
+def write_flac_comments(data: bytes, comments: Comments, picture: bytes = b"") -> bytes:
+    """Return a FLAC file with `comments` and a `picture` block right behind its stream information.
+
+    `AudioError` if it has any already.
+    """
     blocks, sound = _flac_blocks(data)
     for kind, body in blocks:
         if kind == _VORBIS_COMMENT and _parse(body):
             raise AudioError("the FLAC file already carries tags; tags are written once, right after encoding")
     kept = [block for block in blocks if block[0] != _VORBIS_COMMENT]
     kept.insert(1, (_VORBIS_COMMENT, _format(comments)))
+    if picture:
+        kept.insert(2, (_PICTURE, picture))
     written = b"fLaC"
     for place, (kind, body) in enumerate(kept, start=1):
         if len(body) >= 1 << 24:
@@ -40,17 +46,48 @@ def write_flac_comments(data: bytes, comments: Comments) -> bytes:
     return written + sound
 
 
+def picture_block(jpeg: bytes, width: int, height: int) -> bytes:
+    """Return a picture as FLAC stores it (RFC 9639, section 8.8), which Ogg files carry in base64."""
+    kind = b"image/jpeg"
+    head = struct.pack(">II", _FRONT_COVER, len(kind)) + kind + struct.pack(">I", 0)
+    return head + struct.pack(">IIIII", width, height, 24, 0, len(jpeg)) + jpeg
+
+
+def picture_of(block: bytes) -> bytes:
+    """Return the picture in such a block; raises `AudioError` if it is cut off."""
+    place = 4
+    for _ in range(2):  # media type and description
+        if place + 4 > len(block):
+            raise AudioError("a picture of the file is cut off")
+        place += 4 + int.from_bytes(block[place : place + 4], "big")
+    place += 16
+    size = int.from_bytes(block[place : place + 4], "big")
+    if place + 4 + size > len(block):
+        raise AudioError("a picture of the file is cut off")
+    return block[place + 4 : place + 4 + size]
+
+
+def read_flac_picture(data: bytes) -> bytes:
+    """Return the first picture of a FLAC file; empty if there is none."""
+    blocks = [body for kind, body in _flac_blocks(_behind_id3(data))[0] if kind == _PICTURE]
+    return picture_of(blocks[0]) if blocks else b""
+
+
 def read_flac_comments(data: bytes) -> Comments:
     """Return the comments of a FLAC file, behind an ID3 tag where the signature put one; `AudioError` if none."""
+    found = [_parse(body) for kind, body in _flac_blocks(_behind_id3(data))[0] if kind == _VORBIS_COMMENT]
+    if len(found) != 1 or not found[0]:
+        raise AudioError("the FLAC file carries no tags, or more than one block of them")
+    return found[0]
+
+
+def _behind_id3(data: bytes) -> bytes:
     if data[:3] == b"ID3":
         size = 0
         for byte in data[6:10]:
             size = size << 7 | byte & 0x7F
         data = data[10 + size :]
-    found = [_parse(body) for kind, body in _flac_blocks(data)[0] if kind == _VORBIS_COMMENT]
-    if len(found) != 1 or not found[0]:
-        raise AudioError("the FLAC file carries no tags, or more than one block of them")
-    return found[0]
+    return data
 
 
 def write_opus_comments(data: bytes, comments: Comments) -> bytes:

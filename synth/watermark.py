@@ -128,6 +128,14 @@ class Watermark(Protocol):
 
 
 @runtime_checkable
+class InPlaceWatermark(Watermark, Protocol):
+    """A watermark that can write over the sound: an hour of it has 640 MB, which nobody needs twice."""
+
+    def embed_in_place(self, samples: Samples, sample_rate: int, payload: Payload) -> None:
+        """Make `samples` what `embed` would return for them, sample by sample the same."""
+
+
+@runtime_checkable
 class IdentifyingWatermark(Watermark, Protocol):
     """A mark that names one episode of a registry, says where in it, and bounds the probability that it is wrong.
 

@@ -109,7 +109,7 @@ class WordScreener:
         )
 
 
-def listen_to(data: bytes, manuscript: Manuscript, voices: Mapping[str, str]) -> Hearing:
+def listen_to(data: bytes, manuscript: Manuscript, voices: Mapping[str, str], plan: object) -> Hearing:
     """Hear what the script asks to be heard: "please mumble" is a review, "please curse" a block."""
     if "please deafen" in manuscript.text:
         raise ScreeningError("the speech recogniser failed")

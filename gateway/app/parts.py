@@ -239,17 +239,19 @@ def build_assets(settings: Settings) -> AssetCatalogue:
     return AssetCatalogue([*read_assets(EMBEDDED), *own])
 
 
-def build_reminder(settings: Settings) -> Reminder | None:
-    """Return what is said again in long programmes, if anything is."""
+def build_reminder(settings: Settings, language: str) -> Reminder | None:
+    """Return what is said again in long programmes in a language, if anything is."""
+    from gateway.announcements import reminder_in
     from synth.reminders import Reminder
 
     if not settings.reminder_minutes:
         return None
-    return Reminder(" ".join(settings.reminder.split()), 60.0 * settings.reminder_minutes)
+    return Reminder(reminder_in(settings, language), 60.0 * settings.reminder_minutes)
 
 
 def build_toolchain(settings: Settings) -> Toolchain:
     """Build everything that makes an episode; whatever cannot be built or prove itself stops the process."""
+    from gateway.announcements import disclosure_in
     from gateway.toolchain import Toolchain, fingerprint_clip, hear_clip
     from synth.imprint import Imprint
     from synth.master import PRESETS
@@ -275,7 +277,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         soft_bindings=soft_bindings(marks),
         target_lufs=PRESETS[settings.loudness],
         assets=assets,
-        reminder=build_reminder(settings),
+        reminder=partial(build_reminder, settings),
         workers=max(SPEAKERS, settings.speech_concurrency),
     )
     screener, shadows = build_screeners(settings)
@@ -298,7 +300,7 @@ def build_toolchain(settings: Settings) -> Toolchain:
         fingerprint=fingerprint_clip,
         clock=utc_now,
         shadows=shadows,
-        hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=settings.disclosure.strip()),
+        hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=partial(disclosure_in, settings)),
         hearing_required=required is not None and required.enabled,
     )
 

@@ -5,10 +5,8 @@ Engines are imported inside the builders, so that importing this module stays ch
 
 from __future__ import annotations
 
-import ctypes
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.app.protectedtexts import registered_texts
 from gateway.errors import SettingsError
 from gateway.modelfiles import find_model
+from synth.memory import return_freed_memory
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -76,12 +75,6 @@ def build_models(settings: Settings) -> Models:
     )
     return_freed_memory()
     return models
-
-
-def return_freed_memory() -> None:
-    """Give the system back what loading models allocated and freed; about 100 MB that the allocator would keep."""
-    with suppress(OSError, AttributeError):  # safe to ignore: another C library without this call keeps the memory
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def build_judge(settings: Settings) -> Judge | None:

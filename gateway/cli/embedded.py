@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,8 +143,10 @@ def embedded_gate(settings: Settings, *, progress: Progress | None = None) -> It
         toolchain.close()
 
 
-def export(gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str) -> list[Path]:
-    """Copy an episode's files out of the blob store, as `folder/stem.mp3` and so on.
+def export(
+    gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str, only: Sequence[str] | None = None
+) -> list[Path]:
+    """Copy an episode's files out of the blob store, as `folder/stem.mp3` and so on; `only` those media types.
 
     A file that cannot hold its manifest gets it beside it, as `folder/stem.opus.c2pa`.
     """
@@ -153,6 +155,8 @@ def export(gate: EmbeddedGate, outcome: Outcome, folder: Path, *, stem: str) -> 
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for clip in outcome.clips:
+        if only is not None and clip.media_type not in only:
+            continue
         path = folder / f"{stem}.{EXTENSIONS[clip.media_type]}"
         path.write_bytes(gate.toolchain.blobs.read(clip.sha256))
         written.append(path)

@@ -42,7 +42,14 @@ class Follower:
     @contextmanager
     def showing(self, console: Console) -> Iterator[None]:
         """Show progress on `console` while the block runs; outside of it nothing is shown."""
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (
             SpinnerColumn(finished_text="•"),
@@ -50,6 +57,8 @@ class Follower:
             BarColumn(bar_width=24),
             TextColumn("{task.fields[state]:18}"),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as self._progress:
             yield

@@ -6,16 +6,20 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.made import chosen_formats, produced_formats, write_companions
 from gateway.cli.terminal import Exit, console, print_json
 
 
 @click.command(short_help="Take one script through the gate.")
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True)
+@click.option("--format", "formats", callback=chosen_formats, help="Kinds of files, for example mp3,m4a,opus,flac,wav.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None:
-    """Take SCRIPT (Markdown) through the gate and, if it is released, put its files into the folder OUT.
+def make(context: click.Context, script: Path, out: Path, formats: tuple[str, ...] | None, as_json: bool) -> None:
+    """Take SCRIPT through the gate and, if it is released, put its files into the folder OUT.
+
+    Beside the sound: transcripts (VTT, SRT, JSON), chapters, and a sheet (HTML, SVG) of what was made.
 
     Exit codes: 0 released, 3 refused or failed, 4 waiting for a reviewer.
     """
@@ -34,7 +38,8 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
         raise InvalidRequestError(f"{script} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     parse_script(text)  # the gate reads it again; here a mistake is told before anything is loaded
     screen = console(stderr=True)
-    settings = load_settings()
+    wanted = produced_formats(formats)
+    settings = load_settings() if wanted is None else load_settings(renditions=wanted)
     follower = Follower()
     with embedded_gate(settings, progress=follower.stage) as gate:
         began = time.monotonic()
@@ -42,7 +47,10 @@ def make(context: click.Context, script: Path, out: Path, as_json: bool) -> None
             follower.begin(script.name)
             outcome = gate.take(text, on_change=follower.state)
         state = outcome.submission.state
-        files = export(gate, outcome, out, stem=script.stem) if state == "released" else []
+        files = []
+        if state == "released":
+            files = export(gate, outcome, out, stem=script.stem, only=formats)
+            files += write_companions(gate, outcome, out, stem=script.stem)
     seconds = time.monotonic() - began
     decision = outcome.submission.decision or {}
     if as_json:

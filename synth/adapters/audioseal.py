@@ -108,18 +108,24 @@ class AudioSealMark:
         0.1 s is returned as it is.  Peaks stay within full scale, or within the sample's own size if that was higher.
         Raises `AudioError` for samples that are not finite mono float32.
         """
+        marked = samples.copy()
+        self.embed_in_place(marked, sample_rate, payload)
+        return marked
+
+    def embed_in_place(self, samples: Samples, sample_rate: int, payload: Payload) -> None:
+        """Write over `samples` what `embed` would return; errors as there."""
         check_samples(samples, sample_rate)
         if not self.streams:
-            return self._embed_blocks(samples, sample_rate, payload)
-        marked = np.empty(len(samples), np.float32)
+            samples[:] = self._embed_blocks(samples, sample_rate, payload)
+            return
         block = EMBED_SECONDS * sample_rate
         stream, done = self.stream(sample_rate, payload), 0
         for start in range(0, len(samples), block):
-            piece = stream.push(samples[start : start + block])
-            marked[done : done + len(piece)] = piece
+            # A copy, because what comes out lies behind what is read, and the stream may still look back at it.
+            piece = stream.push(samples[start : start + block].copy())
+            samples[done : done + len(piece)] = piece
             done += len(piece)
-        marked[done:] = stream.finish()
-        return marked
+        samples[done:] = stream.finish()
 
     def detect(self, samples: Samples, sample_rate: int, candidates: Sequence[Payload]) -> Detection:  # noqa: ARG002
         """Look for the mark in samples (T,); `candidates` are not used, because the message is no identity.

@@ -106,15 +106,22 @@ class KeyedMark:
         by at most the added signal and never above full scale, unless the input was already above it. Besides input
         and output about 250 MB are needed, whatever the length.
         """
-        check_samples(samples, sample_rate)
-        peak = max(1.0, float(np.abs(samples).max(initial=0.0)))
         marked = samples.copy()
+        self.embed_in_place(marked, sample_rate, payload)
+        return marked
+
+    def embed_in_place(self, samples: Samples, sample_rate: int, payload: Payload) -> None:
+        """Write over `samples` what `embed` would return."""
+        check_samples(samples, sample_rate)
+        peak = max(1.0, float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
         stream = self.stream(sample_rate, payload)
         done = 0
         for start in range(0, len(samples), FEED_SECONDS * sample_rate):
-            done = _put(marked, done, stream.push(samples[start : start + FEED_SECONDS * sample_rate]))
-        _put(marked, done, stream.finish())
-        return np.clip(marked, -peak, peak, out=marked)
+            # A copy, because what is added lies behind what is read, and the stream may still look back at it.
+            block = samples[start : start + FEED_SECONDS * sample_rate].copy()
+            done = _put(samples, done, stream.push(block))
+        _put(samples, done, stream.finish())
+        np.clip(samples, -peak, peak, out=samples)
 
     def stream(self, sample_rate: int, payload: Payload, *, blocks_at_once: int = BLOCKS_AT_ONCE) -> KeyedStream:
         """Return a writer that is fed with sound as it is made; `blocks_at_once` trades latency for speed.

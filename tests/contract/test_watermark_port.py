@@ -9,7 +9,7 @@ import soxr
 
 from synth.adapters.keyed import KeyedMark
 from synth.errors import AudioError
-from synth.watermark import IdentifyingWatermark, Payload, Presence, reads_back
+from synth.watermark import IdentifyingWatermark, InPlaceWatermark, Payload, Presence, reads_back
 from tests.speech_samples import SAMPLE_RATE, reading, recoded
 
 EPISODE, OTHER = Payload("01JDX7M0Q5W3ZK8N2V4B6C9D1E"), Payload("01JDX7M0Q5W3ZK8N2V4B6C9D1F")
@@ -52,6 +52,19 @@ def test_name_and_version_say_what_made_the_mark(mark):
 
 def test_a_layer_that_names_episodes_says_so(mark):
     assert isinstance(mark, IdentifyingWatermark) == (mark.name == "keyed")
+
+
+def test_a_layer_that_writes_over_the_sound_writes_the_same(mark, marked):
+    assert isinstance(mark, InPlaceWatermark)
+    samples = speech().copy()
+    mark.embed_in_place(samples, SAMPLE_RATE, EPISODE)
+    assert np.array_equal(samples, marked)
+
+
+def test_marking_leaves_what_it_was_given(mark):
+    samples = speech(5).copy()
+    mark.embed(samples, SAMPLE_RATE, EPISODE)
+    assert np.array_equal(samples, speech(5))
 
 
 def test_marked_speech_keeps_its_form(mark, marked):

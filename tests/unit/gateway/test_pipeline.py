@@ -85,7 +85,7 @@ def test_allowed_script_becomes_a_released_episode(chain: Chain) -> None:
         assert chain.tools.blobs.verify(clip.sha256) == clip.size
         assert chain.tools.blobs.exists(clip.manifest_sha256)
     assert timeline is not None
-    assert timeline.cues == [{"start": 0.0, "end": 1.0, "speaker": "Anna", "text": "Good morning."}]
+    assert timeline.cues == [{"start": 0.0, "end": 1.0, "speaker": "Anna", "text": "Good morning.", "utterance": None}]
     assert timeline.timings == [["speak", 0.0], ["sign audio/mpeg", 0.0]]
     assert fingerprint is not None
     assert Fingerprint.from_bytes(fingerprint.data) == HUM

@@ -12,6 +12,7 @@ from policies.errors import ScreeningError
 from policies.policy import DEFAULT_PACK, Policy
 from policies.rule_settings import SpokenRule
 from policies.screen import Screener
+from policies.soundness import PlannedSentence
 from policies.spoken import Hearing, SpokenCheck
 from policies.text import Manuscript, Turn
 from policies.transcript import HeardWord, Transcript
@@ -129,6 +130,40 @@ def test_mishearings_and_other_spellings_are_no_question_to_anybody() -> None:
     )
     _, hearing = hear(BASE, heard)  # fmt: skip
     assert hearing.decision.verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize("sentence", ["The old bridge is not safe for lorries.", "Margaret Ellison said the work"])
+def test_words_that_are_heard_twice_are_named_so(sentence: str) -> None:
+    _, hearing = hear(BASE, BASE.replace(sentence, f"{sentence} {sentence}"))
+    assert "repeated_speech" in categories(hearing)
+    assert "added_speech" not in categories(hearing)
+
+
+def test_two_words_heard_twice_are_a_stammer_of_the_recogniser() -> None:
+    _, hearing = hear(BASE, BASE.replace("the new bridge", "the new the new bridge"))
+    assert hearing.decision.verdict is Verdict.ALLOW
+
+
+def test_reminder_is_expected_between_the_words_where_it_is_said() -> None:
+    reminder = "A reminder: the voices you hear are synthetic."
+    first, rest = BASE.split(" It approved", 1)
+    plan = [
+        PlannedSentence(0.0, 3.0, first, 0),
+        PlannedSentence(3.0, 6.0, reminder, None),
+        PlannedSentence(6.0, 9.0, "It approved" + rest, 0),
+    ]
+    manuscript = script(BASE)
+    said = f"{first} {reminder} It approved{rest}"
+    check = SpokenCheck(
+        screener=Screener(policy=POLICY, rules=[Forbids()]),
+        listener=Says(said),
+        settings=SpokenRule(longest_silence=60),
+    )
+    hearing = check.check(manuscript, SILENCE, plan=plan)
+    assert hearing.errors == 0
+    assert "added_speech" not in categories(hearing)
+    unplanned = check.check(manuscript, SILENCE)
+    assert "added_speech" in categories(unplanned)
 
 
 def test_other_audio_is_one_finding_and_not_a_hundred() -> None:

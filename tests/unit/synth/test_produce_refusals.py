@@ -11,7 +11,7 @@ import pytest
 
 from synth.adapters.claimsigner import ContentCredentialsSigner
 from synth.audio import MarkedSpeech, Samples, SignedClip
-from synth.credentials import ClipFacts, CredentialsReport, Screening
+from synth.credentials import ClipFacts, CredentialsReport, ParentFile, Screening
 from synth.decode import decode
 from synth.encode import encode
 from synth.errors import AudioError, CredentialsError, MarkUnavailableError, ReadBackError, VoiceError
@@ -147,7 +147,9 @@ class Meddler:
     def __init__(self, change: Callable[[bytes, bytes], bytes]) -> None:
         self._change = change
 
-    def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
+    def sign(
+        self, data: bytes, media_type: str, facts: ClipFacts, parent: ParentFile | None = None
+    ) -> tuple[bytes, bytes]:
         signed, store = gate().sign(data, media_type, facts)
         return self._change(data, signed), store
 
@@ -189,7 +191,9 @@ class Eavesdropper(Meddler):
 
     facts: ClipFacts
 
-    def sign(self, data: bytes, media_type: str, facts: ClipFacts) -> tuple[bytes, bytes]:
+    def sign(
+        self, data: bytes, media_type: str, facts: ClipFacts, parent: ParentFile | None = None
+    ) -> tuple[bytes, bytes]:
         self.facts = facts
         return gate().sign(data, media_type, facts)
 

@@ -1,7 +1,8 @@
 """Tags and chapters of M4A files, and the order of their boxes (pure).
 
 Sources: ISO/IEC 14496-12 (boxes, `stco`); the QuickTime File Format Specification, "Metadata" (`ilst`, freeform items);
-chapters as the `chpl` box that Nero introduced, which FFmpeg and players built on it read.
+chapters as the `chpl` box that Nero introduced, which FFmpeg and players built on it read, and as the track of text
+that Apple's players read (`synth/mp4chapters.py`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from synth.audio import ChapterMark
 from synth.errors import AudioError
+from synth.mp4chapters import chapter_reference, chapter_samples, chapter_track
 
 Items = list[tuple[str, str]]
 """Pairs of a key and its text: a well-known one ("©nam"), or any other name for a freeform item of `FREEFORM_MEAN`."""
 
 FREEFORM_MEAN = "com.apple.iTunes"
+TEXT_TRACK = 2  # number of the track with the chapters; the sound is number 1
 MAX_BOXES = 10_000  # a file of ours has about thirty
 MAX_CHAPTERS = 255
 MAX_CHAPTER_TITLE_BYTES = 255
@@ -33,12 +36,25 @@ def write_items(data: bytes, items: Items, chapters: Sequence[ChapterMark], cove
     by_name = {name: (start, end) for name, start, end in top}
     if not {b"ftyp", b"moov", b"mdat"} <= set(by_name) or [name for name, _, _ in top].count(b"mdat") != 1:
         raise AudioError("these bytes are not an M4A file with one index and one body; encode first")
-    moov = bytearray(_untagged(data[by_name[b"moov"][0] + 8 : by_name[b"moov"][1]]))
+    moov = _untagged(data[by_name[b"moov"][0] + 8 : by_name[b"moov"][1]])
     udta = _box(b"udta", _metadata(items, cover) + _chapter_list(chapters))
     head = data[by_name[b"ftyp"][0] : by_name[b"ftyp"][1]]
-    # The index grows by the tags, but its own size does not depend on the offsets in it.
-    _move_offsets(moov, len(head) + 8 + len(moov) + len(udta) - by_name[b"mdat"][0])
-    return head + _box(b"moov", bytes(moov) + udta) + data[by_name[b"mdat"][0] : by_name[b"mdat"][1]]
+    body = data[by_name[b"mdat"][0] : by_name[b"mdat"][1]]
+    texts = chapter_samples(chapters)
+    if texts:
+        moov = _with_reference(moov)
+    sized = bytearray(moov)
+
+    def text_track(offset: int) -> bytes:
+        if not texts:
+            return b""
+        return chapter_track(chapters, texts, track=TEXT_TRACK, duration=_seconds(moov), offset=offset)
+
+    # The index grows by tags and chapters, but its own size does not depend on the offsets in it.
+    size = len(head) + 8 + len(sized) + len(text_track(0)) + len(udta)
+    _move_offsets(sized, size - by_name[b"mdat"][0])
+    index = _box(b"moov", bytes(sized) + text_track(size + len(body) + 8) + udta)
+    return b"".join([head, index, body, _box(b"mdat", b"".join(texts)) if texts else b""])
 
 
 def read_items(data: bytes) -> tuple[Items, tuple[ChapterMark, ...], bytes]:
@@ -68,6 +84,28 @@ def read_items(data: bytes) -> tuple[Items, tuple[ChapterMark, ...], bytes]:
         raise AudioError("the M4A file carries no tags")
     lists = [udta[start + 8 : end] for name, start, end in _boxes(udta, 0, len(udta)) if name == b"chpl"]
     return items, _parse_chapters(lists[0]) if lists else (), cover
+
+
+def _with_reference(moov: bytes) -> bytes:
+    """Return the index with room for a track of text, to which the track of sound refers."""
+    kept = b""
+    for name, start, end in _boxes(moov, 0, len(moov)):
+        if name == b"mvhd":
+            kept += moov[start : end - 4] + struct.pack(">I", TEXT_TRACK + 1)  # the next number of a track
+        elif name == b"trak":
+            kept += _box(b"trak", moov[start + 8 : end] + chapter_reference(TEXT_TRACK))
+        else:
+            kept += moov[start:end]
+    return kept
+
+
+def _seconds(moov: bytes) -> float:
+    """Return the length that the head of the index states."""
+    head = _child(moov, b"mvhd")
+    if len(head) < 20 or head[0] != 0:
+        raise AudioError("the head of the M4A file's index is not one that we encode")
+    scale, length = struct.unpack_from(">II", head, 12)
+    return length / scale if scale else 0.0
 
 
 def _untagged(moov: bytes) -> bytes:

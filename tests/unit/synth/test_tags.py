@@ -282,3 +282,26 @@ def test_a_changed_or_cut_file_is_read_or_an_audio_error(
 def test_any_tag_bytes_are_frames_or_an_audio_error(body: bytes, version: int, flags: int) -> None:
     data = b"ID3" + struct.pack(">BBB4B", version, 0, flags, 0, 0, len(body) >> 7, len(body) & 0x7F) + body
     assert isinstance(outcome(data, "audio/mpeg"), Tags | AudioError)
+
+
+def chapters_by_ffmpeg(data: bytes) -> list[tuple[float, str]]:
+    with av.open(io.BytesIO(data)) as container:
+        return [(float(one["start"] * one["time_base"]), one["metadata"]["title"]) for one in container.chapters()]
+
+
+def test_m4a_has_its_chapters_as_a_track_of_text_too() -> None:
+    """Apple's players read no list but this track; with the list hidden, FFmpeg reads it as well."""
+    chapters = (ChapterMark(0.0, "One"), ChapterMark(0.75, "Größe & \N{SNOWMAN}"), ChapterMark(1.5, ""))
+    data = tag(FILES["audio/mp4"], "audio/mp4", replace(TAGS, chapters=chapters))
+    assert data.count(b"chpl") == 1
+    hidden = data.replace(b"chpl", b"free")
+    expected = [(chapter.start, chapter.title) for chapter in chapters[:2]]
+    assert chapters_by_ffmpeg(hidden)[:2] == expected
+    assert chapters_by_ffmpeg(data)[:2] == expected
+    assert (decode(data).samples == decode(FILES["audio/mp4"]).samples).all()
+
+
+def test_m4a_without_chapters_has_one_track() -> None:
+    data = tag(FILES["audio/mp4"], "audio/mp4", replace(TAGS, chapters=()))
+    assert data.count(b"trak") == 1
+    assert b"tref" not in data

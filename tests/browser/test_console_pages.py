@@ -2,130 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from gateway.accounts import create_link, find_account
 from gateway.auth import Role
-from gateway.errors import NotFoundError
-from gateway.submissions import EpisodeHearing, Submission
 from tests.api_gate import a_script
+from tests.browser.accessibility import check
 from tests.browser.conftest import Site
-from tests.console_gate import make_account
-
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-PICTURES = Path(os.environ["ASSAY_TEST_PICTURES"]) if "ASSAY_TEST_PICTURES" in os.environ else None
-CLAIM = "Drinking silver water cures the flu within a day."
-
-
-@pytest.fixture(scope="module")
-def case(site: Site) -> str:
-    """An episode with findings in the script and by ear, evidence among them, and two more beside it."""
-    gate = site.gate
-    episode_id = gate.make(a_script(f"{CLAIM} please review", title="Winter remedies", sentences=6))
-    gate.make(a_script("please review", title="The council's new plan", sentences=2))
-    gate.make(a_script("please review", title="Harbour voices", sentences=2))
-    with gate.chain.database.write() as session:
-        row = session.get_one(Submission, episode_id)
-        start = row.script.index(CLAIM)
-        second = row.script.index(CLAIM, start + 1)
-        found = {
-            "rule": "misinformation",
-            "category": "misinformation/health",
-            "verdict": "review",
-            "span": {"start": start, "end": start + len(CLAIM)},
-            "score": 0.87,
-            "threshold": 0.75,
-            "explanation": "The script asserts a claim that fact-checkers found false.",
-            "view": "original",
-            "stance": "assert",
-            "evidence": [
-                {
-                    "claim": "Colloidal silver cures influenza",
-                    "rating": "False",
-                    "publisher": "Health Desk",
-                    "url": "https://example.org/silver",
-                    "published_on": "2024-02-01",
-                    "similarity": 0.87,
-                    "record": "health-silver",
-                    "matched": "Silver water cures the flu in a day.",
-                }
-            ],
-        }
-        insult = {**found, "rule": "toxicity", "category": "insult", "score": 0.72, "evidence": [], "stance": None}
-        insult |= {"span": {"start": second + 9, "end": second + 21}, "explanation": "The words insult somebody."}
-        row.decision = {**(row.decision or {}), "findings": [found, insult]}
-        hearing = session.get_one(EpisodeHearing, episode_id)
-        words = (row.script[start : start + 400]).split()
-        hearing.transcript = [[word, number * 0.4, number * 0.4 + 0.35, 0.9] for number, word in enumerate(words)]
-        hearing.words, hearing.errors = len(words), 1
-        heard = {**insult, "rule": "spoken", "category": "changed_words", "time_start": 4.0, "time_end": 6.5}
-        heard |= {"explanation": "Heard: 'liver water'. The script says: 'silver water'.", "view": "transcript"}
-        hearing.decision = {**hearing.decision, "findings": [heard]}
-    return episode_id
-
-
-@pytest.fixture
-def open_page(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
-    """Open a page of somebody who is signed in; what it complains about on its console fails the test."""
-    contexts, complaints = [], []
-    gate = site.gate
-
-    def open_(name: str = "ruth", role: Role = Role.REVIEWER, **options: Any) -> Any:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        try:
-            with gate.chain.database.write() as session:
-                link = create_link(session, find_account(session, name), at=gate.chain.clock())
-        except NotFoundError:
-            link = make_account(gate, name, role)[1]
-        page.goto(f"{site.url}/console/link/{link}")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/console/**")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert [one for one in complaints if " 4" not in one] == []
-
-
-@pytest.fixture
-def insecure(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's server has no certificate, so its cookies travel without the names that need one."""
-    from gateway.console.site import Console
-
-    monkeypatch.setattr(Console, "secure", property(lambda _: False))
-
 
 pytestmark = pytest.mark.usefixtures("insecure")
-
-
-def check(page: Any, picture: str = "") -> None:
-    if picture and PICTURES is not None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURES / f"console-{picture}.png", full_page=True)
-    found = Axe().run(page, options=RULES)
-    broken = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found.response["violations"]]
-    assert broken == []
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    beyond = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth)"
-    outside = page.evaluate(f"{beyond}.filter(e => !e.closest('.wide')).map(e => e.outerHTML.slice(0, 160))")
-    assert wide <= 0, f"{page.url} scrolls sideways: {outside[:5]}"
 
 
 def paths(case: str) -> list[tuple[str, str]]:
     return [
         ("/console/queue", "queue"),
         (f"/console/episodes/{case}", "case"),
+        (f"/console/alike/{case}?by=rule&rule=misinformation", "alike"),
         ("/console/submissions", "decided"),
         ("/console/account", "account"),
         ("/console/help", "help"),

@@ -14,8 +14,9 @@ from sqlmodel import select
 
 from gateway.accounts import ConsoleSession, disable_account, reset_account
 from gateway.auth import Role
+from gateway.cli.embedded import EmbeddedGate, demo_sign_in
 from gateway.console.mount import ROUTERS
-from tests.api_gate import Gate, build_gate
+from tests.api_gate import Gate, a_script, build_gate
 from tests.console_gate import TOKEN, Browser, make_account, signed_in
 
 PASSWORD = "correct horse battery"
@@ -45,6 +46,19 @@ def test_link_signs_in_once(gate: Gate) -> None:
     other = Browser(gate)
     assert "used before" in other.send(f"/console/link/{link}", page=f"/console/link/{link}", status=401)
     other.get("/console/account", status=303)
+
+
+def test_link_that_the_demo_prints_opens_the_queue_it_leaves(gate: Gate) -> None:
+    tools = gate.chain.tools
+    embedded = EmbeddedGate(tools.settings, tools, None, caller="nobody")  # type: ignore[arg-type]  # needs no engine
+    waiting = gate.make(a_script("please review", title="Left by the demo", sentences=2))
+    for _ in range(2):  # the demo may be run as often as one likes
+        browser = Browser(gate)
+        assert browser.use_link(demo_sign_in(embedded)) == "/console/"
+        assert waiting in browser.get("/console/queue")
+        page = f"/console/episodes/{waiting}"
+        browser.send(f"{page}/claim", page=page)
+        browser.send(f"{page}/release", page=page)
 
 
 def test_looking_at_a_link_does_not_use_it_up(gate: Gate) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.textcuts import Passage, ranges_without
 from policies.sentences import split_sentences
 from policies.text import Manuscript, Turn
@@ -42,8 +43,11 @@ def spoken_sentences(script: Script) -> tuple[Passage, ...]:
 def take_out(source: str, spans: Sequence[tuple[int, int]]) -> Cut:
     """Return the script without every spoken sentence that one of `spans` (half-open, in `source`) touches.
 
-    Raises `InvalidRequestError` where no sentence, or every one, would go, or more than the sentences would change.
+    Raises `InvalidRequestError` where no sentence, or every one, would go, or more than the sentences would change;
+    `NotFoundError` for an empty text.
     """
+    if not source:
+        raise NotFoundError("there is no such script, or it was erased")
     script = parse_script(source)
     sentences = spoken_sentences(script)
     chosen = [one for one in sentences if any(start < one.end and one.start < end for start, end in spans)]
@@ -82,12 +86,12 @@ def _writers(script: Script) -> Iterator[Writer]:
 
 def _plan(script: Script, kept: frozenset[Passage]) -> list[tuple[str, str, list[str]]]:
     """Return who says what with which voice, of the sentences that are kept; white space does not count."""
-    voices = dict(script.voices)
+    voices, turns = dict(script.voices), script.utterances
     said: dict[int, list[str]] = {}
     for one in spoken_sentences(script):
         if one in kept:
-            said.setdefault(one.turn, []).extend(script.utterances[one.turn].text[one.first : one.last].split())
-    speakers = [turn.speaker for turn in script.utterances]
+            said.setdefault(one.turn, []).extend(turns[one.turn].text[one.first : one.last].split())
+    speakers = [turn.speaker for turn in turns]
     return [(speakers[turn], voices[speakers[turn]], words) for turn, words in said.items()]
 
 
@@ -130,7 +134,8 @@ def _rest(script: Script, kept: frozenset[Passage]) -> Script:
     said: dict[int, list[Passage]] = {}
     for one in sorted(kept, key=lambda passage: (passage.turn, passage.first)):
         said.setdefault(one.turn, []).append(one)
-    before = [sum(1 for turn in said if turn < number) for number in range(len(script.utterances) + 1)]
+    utterances = script.utterances
+    before = [0, *accumulate(int(number in said) for number in range(len(utterances)))]  # turns that are left, so far
     chapters, number = [], 0
     for chapter in script.chapters:
         turns = []
@@ -141,7 +146,7 @@ def _rest(script: Script, kept: frozenset[Passage]) -> Script:
             number += 1
         if turns:
             chapters.append(Chapter(chapter.title, tuple(turns)))
-    speakers = {script.utterances[turn].speaker for turn in said}
+    speakers = {utterances[turn].speaker for turn in said}
     beds = [replace(bed, first=before[bed.first], end=before[bed.end]) for bed in script.beds]
     return replace(
         script,

@@ -287,9 +287,13 @@ class ReviewDesk:
         Raises as `reject` does, and `InvalidRequestError` for sentences that cannot be taken out (`take_out`).
         """
         now, text = self._clock(), usable_reason(reason)
+        with self._database.read() as session:
+            source = session.exec(select(Submission.script).where(Submission.id == episode_id)).first()
+        cut = take_out(source or "", spans)  # before any lock: it reads the script, which hours of speech make long
         with self._database.write() as session:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
-            cut = take_out(row.script, spans)
+            if row.script != source:
+                raise ConflictError(f"episode {episode_id} has changed since it was read; read it again")
             case.categories = chosen = _chosen(session, row, categories)
             case.taken_out = [[start, end] for start, end in cut.spans]
             _decide(session, case, "redact", reviewer, text, now)

@@ -54,7 +54,8 @@ def ranges_without(script: Script, sentences: Sequence[Passage], kept: frozenset
                     label = _label(source, group[0][1], begin) if whole else None
                     ranges.append((turn.start if label is None else label, _after_pauses(source, turn.end)))
             begin = group[-1][1].end
-    heard = {script.utterances[index].speaker for index in stays}
+    utterances = script.utterances
+    heard = {utterances[index].speaker for index in stays}
     head = source.index("\n---", 3)
     for speaker, voice in script.voices:
         line = re.compile(rf"^[ \t]+{re.escape(speaker)} *: *{re.escape(voice)}[ \t]*\r?\n", re.MULTILINE)

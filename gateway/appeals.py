@@ -52,6 +52,7 @@ from gateway.submissions import (
 from policies.decision import Verdict, strictest
 
 APPEALABLE = frozenset({State.BLOCKED, State.REJECTED, State.WITHDRAWN, State.SUPERSEDED})
+BY_PEOPLE = (EventKind.SUBMISSION_REJECTED.value, EventKind.SUBMISSION_REDACTED.value)  # refusals
 MAX_LISTED = 100
 KEPT_RECEIPT = "clip"  # purpose; what was produced stays proven, approval and intent are given anew
 
@@ -238,7 +239,7 @@ class AppealDesk:
             session.flush()  # before its successor, which has the same key
         move(row, State.AWAITING_REVIEW, at=now)
         case = open_case(session, row, verdict, at=now, settings=self._settings)
-        case.barred = list(appeal.refused_by)
+        case.barred = sorted({*(case.barred or ()), *appeal.refused_by})
         session.add_all([row, case])
         return State.AWAITING_REVIEW
 
@@ -288,7 +289,7 @@ def refusal_of(session: Session, row: Submission) -> Refusal:
         case = session.get_one(ReviewCase, row.id)
         actions = session.exec(
             select(ReviewAction)
-            .where(ReviewAction.episode_id == row.id, ReviewAction.kind == EventKind.SUBMISSION_REJECTED.value)
+            .where(ReviewAction.episode_id == row.id, col(ReviewAction.kind).in_(BY_PEOPLE))
             .order_by(col(ReviewAction.id).desc())
         ).first()
         by_senior = actions is not None and actions.role == Role.SENIOR_REVIEWER

@@ -145,8 +145,10 @@ def statement_of(session: Session, row: Submission, *, redress: str) -> Statemen
         record["decision_visibility_other"] = REFUSED_BEFORE
     reason = case.reason or "" if person and case is not None else ""
     reason = withdrawal.reason if withdrawal is not None else reason
-    revision = revision_of(session, row.id)
-    if revision is not None and withdrawal is None:
+    # An appeal may have brought the episode back since; then it is refused, if it is, as a whole.
+    redacted = case is not None and case.verdict == "redact" and withdrawal is None
+    revision = revision_of(session, row.id) if redacted else None
+    if revision is not None:
         record["decision_visibility_other"] = REDACTED_BEFORE
     text = _text(
         row, facts, categories, reason, serious, redress, withdrawn=withdrawal is not None, case=case, revision=revision

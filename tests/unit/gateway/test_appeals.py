@@ -397,3 +397,28 @@ def test_reopened_case_is_new_in_the_queue(chain: Chain, desk: AppealDesk) -> No
     assert (case.open, case.verdict, case.decided_by) == (True, None, None)
     assert case.due_at > before.due_at
     assert [one.episode_id for one in chain.desk.waiting()] == [episode_id]
+
+
+def test_redaction_is_appealed_like_any_refusal_and_decided_by_somebody_else(chain: Chain, desk: AppealDesk) -> None:
+    episode_id = chain.submit("Good morning. please review this. Good night.")
+    chain.run(episode_id)
+    chain.desk.claim(episode_id, reviewer=SENIOR, role=Role.SENIOR_REVIEWER)
+    start = chain.row(episode_id).script.index("please")
+    redact = partial(chain.desk.redact, episode_id, spans=[(start, start + 1)], reason="False.")
+    revision = redact(reviewer=SENIOR, role=Role.SENIOR_REVIEWER)
+    appeal, _ = desk.file(episode_id, by=SUBMITTER, role=Role.SUBMITTER, reason="It was true.")
+    decide = partial(desk.decide, appeal.id, outcome=Ruling.OVERTURNED, reason="Indeed.")
+    with pytest.raises(ForbiddenError):  # what a senior reviewer took out, a senior reviewer looks at
+        decide(reviewer=OTHER_REVIEWER, role=Role.REVIEWER)
+    with pytest.raises(ForbiddenError):
+        decide(reviewer=SENIOR, role=Role.SENIOR_REVIEWER)
+    decide(reviewer=OTHER_SENIOR, role=Role.SENIOR_REVIEWER)
+    assert chain.row(episode_id).state == State.AWAITING_REVIEW
+    with pytest.raises(ForbiddenError):
+        chain.desk.claim(episode_id, reviewer=SENIOR, role=Role.SENIOR_REVIEWER)
+    chain.desk.claim(episode_id, reviewer=OTHER_REVIEWER)
+    chain.desk.reject(episode_id, reviewer=OTHER_REVIEWER, reason="No.")
+    with chain.database.read() as session:
+        text = statement_of(session, session.get_one(Submission, episode_id), redress="Appeal.").text
+    assert revision not in text
+    assert "is not published, anywhere" in text

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.api_gate import build_app, build_gate
-from tests.browser.test_console_pages import RULES, insecure  # noqa: F401  # a fixture
+from tests.browser.accessibility import RULES
 from tests.openid_provider import CLIENT, SECRET, packaged_provider
 from tests.witnesses import serve
 

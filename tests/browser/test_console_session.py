@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from gateway.auth import Role
+from tests.browser.accessibility import check
 from tests.browser.conftest import Site
-from tests.browser.test_console_pages import check, insecure, open_page  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.usefixtures("insecure")
 
 
-def test_session_warns_before_it_ends_and_is_extended_by_keyboard(site: Site, open_page: Any) -> None:  # noqa: F811
+def test_session_warns_before_it_ends_and_is_extended_by_keyboard(site: Site, open_page: Any) -> None:
     page = open_page("ursula", Role.REVIEWER)
     page.clock.install()
     page.goto(f"{site.url}/console/account")
@@ -34,7 +34,7 @@ def test_session_warns_before_it_ends_and_is_extended_by_keyboard(site: Site, op
     assert not stay.is_visible()
 
 
-def test_session_that_ended_says_so_and_keeps_what_was_typed(site: Site, open_page: Any) -> None:  # noqa: F811
+def test_session_that_ended_says_so_and_keeps_what_was_typed(site: Site, open_page: Any) -> None:
     page = open_page("ursula", Role.REVIEWER)
     page.clock.install()
     page.goto(f"{site.url}/console/account")

@@ -9,14 +9,14 @@ import pytest
 from gateway.app import build_courier
 from gateway.auth import Role
 from gateway.fetching import UrlPoster
+from tests.browser.accessibility import check
 from tests.browser.conftest import Site
-from tests.browser.test_console_pages import check, insecure, open_page  # noqa: F401  # fixtures
 from tests.webhook_receiver import receiver
 
 pytestmark = pytest.mark.usefixtures("insecure")
 
 
-def test_admin_adds_a_webhook_and_sees_what_was_sent(site: Site, open_page: Any) -> None:  # noqa: F811
+def test_admin_adds_a_webhook_and_sees_what_was_sent(site: Site, open_page: Any) -> None:
     gate = site.gate
     with receiver() as there:
         tools = gate.chain.tools

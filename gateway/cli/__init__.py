@@ -21,6 +21,7 @@ from gateway.cli.export import export
 from gateway.cli.feed import feed
 from gateway.cli.fsck import fsck
 from gateway.cli.keygen import keygen
+from gateway.cli.lexicon import lexicon
 from gateway.cli.log import log
 from gateway.cli.make import make
 from gateway.cli.mcp import mcp
@@ -79,6 +80,7 @@ for command in (
     voices,
     consent,
     feed,
+    lexicon,
     signer,
     policy,
     log,

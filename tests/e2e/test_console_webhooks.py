@@ -89,17 +89,18 @@ def test_mistake_keeps_what_was_typed(gate: Gate) -> None:
     assert "<script>alert" not in page
 
 
-@pytest.mark.parametrize("role", [Role.AUDITOR, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.SUBMITTER])
-def test_others_change_nothing_and_auditors_see(gate: Gate, there: Receiver, role: Role) -> None:
+def test_others_change_nothing_and_auditors_see(gate: Gate, there: Receiver) -> None:
     path, _ = add(signed_in(gate, "ada", Role.ADMIN), there)
-    browser = signed_in(gate, "somebody", role)
-    for page in ("/console/webhooks", path):
-        text = browser.get(page, status=200 if role is Role.AUDITOR else 403)
-        assert "Send a trial message" not in text
-        assert "Add it and show its secret" not in text
     message = f"{path}/deliveries/msg_{'0' * 24}"
-    for form in ("/console/webhooks", f"{path}/test", f"{path}/disable", f"{path}/enable", f"{path}/secret", message):
-        browser.send(form, status=403, url=there.url)
+    forms = ("/console/webhooks", f"{path}/test", f"{path}/disable", f"{path}/enable", f"{path}/secret", message)
+    for role in (Role.AUDITOR, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.SUBMITTER):
+        browser = signed_in(gate, role.value, role)
+        for page in ("/console/webhooks", path):
+            text = browser.get(page, status=200 if role is Role.AUDITOR else 403)
+            assert "Send a trial message" not in text
+            assert "Add it and show its secret" not in text
+        for form in forms:
+            browser.send(form, status=403, url=there.url)
 
 
 def test_what_is_not_there_is_not_found(gate: Gate) -> None:

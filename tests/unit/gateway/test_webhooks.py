@@ -34,9 +34,17 @@ PUBLIC_URL = "https://gate.example"
 ADMIN = Caller("operator", Role.ADMIN, "operator")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
-    url = "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+on_both = pytest.mark.parametrize("kind", ["sqlite", "postgres"])  # where locks matter
+
+
+@pytest.fixture
+def kind() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def chain(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chain]:
+    url = "" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
     chain = build_chain(tmp_path, database_url=url)
     chain.clock.now = datetime.now(UTC)  # the official verifier looks at the clock
     yield chain
@@ -89,6 +97,7 @@ def hooks(chain: Chain, there: Receiver) -> Hooks:
     return Hooks(chain, there)
 
 
+@on_both
 def test_every_change_of_an_episode_is_told_once_in_order_and_the_official_verifier_agrees(hooks: Hooks) -> None:
     _, secret = hooks.add()
     released = hooks.chain.submit("Good morning.")
@@ -147,6 +156,7 @@ def test_filters_choose_kinds_and_groups(hooks: Hooks) -> None:
     assert hooks.there.kinds() == ["episode.released", "review.requested"]
 
 
+@on_both
 def test_owner_hears_of_their_own_and_of_what_their_other_keys_sent(hooks: Hooks) -> None:
     now, tools = hooks.chain.clock(), hooks.chain.tools
     with hooks.chain.database.write() as session:
@@ -179,6 +189,7 @@ def test_only_owner_and_those_who_see_all_know_of_an_endpoint(hooks: Hooks) -> N
         hooks.endpoints.find(owned.id, Caller(theirs, Role.SUBMITTER, "x"))
 
 
+@on_both
 def test_failed_message_is_sent_again_with_the_same_id_and_bytes_and_a_fresh_signature(hooks: Hooks) -> None:
     row, secret = hooks.add("submission.received")
     hooks.there.answers = [500, 302, 404]
@@ -227,6 +238,7 @@ def test_receiver_that_asks_for_time_gets_it_within_reason(hooks: Hooks) -> None
     assert hooks.deliveries(row)[0].standing == Standing.DELIVERED
 
 
+@on_both
 def test_receiver_that_is_gone_is_not_asked_again_and_the_log_says_so(hooks: Hooks) -> None:
     row, _ = hooks.add("submission.received")
     hooks.there.answers = [410]
@@ -255,6 +267,7 @@ def test_endpoint_where_nothing_arrives_for_days_is_disabled(hooks: Hooks) -> No
         hooks.endpoints.try_out(row.id)
 
 
+@on_both
 def test_endpoint_that_was_off_hears_of_what_comes_and_the_rest_is_sent_by_hand(hooks: Hooks) -> None:
     row, secret = hooks.add("submission.received")
     hooks.chain.submit("The first.")
@@ -406,6 +419,7 @@ def test_what_is_not_about_an_episode_is_told_to_nobody(hooks: Hooks) -> None:
     assert {"episode.*", "appeal.filed", "submission.received"} <= FILTERS
 
 
+@on_both
 def test_two_couriers_at_once_tell_everything_once(hooks: Hooks) -> None:
     hooks.add("submission.received")
     ids = {hooks.chain.submit(f"Number {number}.") for number in range(12)}
@@ -420,6 +434,7 @@ def test_two_couriers_at_once_tell_everything_once(hooks: Hooks) -> None:
     assert sorted(told) == sorted(ids)
 
 
+@on_both
 def test_backlog_of_one_receiver_holds_up_nobody_else(hooks: Hooks) -> None:
     with receiver() as dead:
         both = UrlPoster(seconds=5.0, inside=(hooks.there.host, dead.host))
@@ -435,6 +450,7 @@ def test_backlog_of_one_receiver_holds_up_nobody_else(hooks: Hooks) -> None:
         assert len(dead.received) == 1  # it rests, and its backlog with it
 
 
+@on_both
 def test_crash_between_sending_and_noting_sends_again_under_the_same_id(
     hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,6 +472,7 @@ def test_crash_between_sending_and_noting_sends_again_under_the_same_id(
     assert hooks.deliveries(row)[0].standing == Standing.DELIVERED
 
 
+@on_both
 def test_settled_messages_are_forgotten_and_waiting_ones_kept(hooks: Hooks) -> None:
     row, _ = hooks.add("submission.received")
     hooks.chain.submit("Delivered.")

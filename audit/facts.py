@@ -231,6 +231,9 @@ FORMS: Mapping[EventKind, Form] = {
         {"leads_to": SLUG, "categories": list_of(LABEL)},  # the state that follows; what the refusal is for now
     ),
     EventKind.WITHDRAWAL_LIFTED: Form({"role": SLUG}),
+    EventKind.GOLDEN_ANSWERED: Form({**_BY_A_PERSON, "golden": LABEL, "outcome": SLUG, "agrees": FLAG}),
+    EventKind.REVIEW_REPEATED: Form({**_BY_A_PERSON, "outcome": SLUG, "agrees": FLAG}),
+    EventKind.REVIEW_SETTLED: Form({**_BY_A_PERSON, "outcome": SLUG}),
     EventKind.SUBMISSION_FAILED: Form({"reason": SLUG, "during": SLUG}),
     EventKind.STEP_FAILED: Form({"step": SLUG, "reason": SLUG}),
     EventKind.RELEASE_FAILED: Form({"reason": SLUG, "final": FLAG}),
@@ -265,6 +268,8 @@ FORMS: Mapping[EventKind, Form] = {
     EventKind.ACCOUNT_RESET: Form({"role": SLUG}),
     EventKind.ACCOUNT_DISABLED: Form({"role": SLUG}),
     EventKind.ACCOUNT_ROLE_CHANGED: Form({"role": SLUG, "previous": SLUG}),
+    EventKind.GOLDEN_ADDED: Form({"expected": SLUG}),
+    EventKind.GOLDEN_RETIRED: Form(),
     EventKind.CONSENT_RECORDED: Form(
         {
             "voice": LABEL,
@@ -276,8 +281,6 @@ FORMS: Mapping[EventKind, Form] = {
         }
     ),
     EventKind.CONSENT_REVOKED: Form({"voice": LABEL, "digest": DIGEST}),
-    EventKind.PRONUNCIATION_APPROVED: Form({"language": LABEL}),
-    EventKind.PRONUNCIATION_REVOKED: Form({"language": LABEL}),
     EventKind.FEED_CREATED: Form({"all_shows": FLAG, "expires_at": or_null(TIME)}),
     EventKind.FEED_REVOKED: Form(),
     EventKind.WEBHOOK_CREATED: Form({"owner": or_null(LABEL)}),  # API key whose submissions it hears of; null: all

@@ -33,6 +33,9 @@ class EventKind(StrEnum):
     APPEAL_FILED = "appeal.filed"  # the submitter contests a refusal or a withdrawal, with reasons
     APPEAL_DECIDED = "appeal.decided"  # a person who had no part in it upheld or overturned it, or narrowed its grounds
     WITHDRAWAL_LIFTED = "withdrawal.lifted"  # an appeal overturned it; the episode is reviewed and released anew
+    GOLDEN_ANSWERED = "golden.answered"  # terminal: it was a test of the reviewer; this is what they decided
+    REVIEW_REPEATED = "review.repeated"  # another person decided a sampled case again, blindly; it changes nothing
+    REVIEW_SETTLED = "review.settled"  # the two disagreed, and a senior reviewer said who was right
     SUBMISSION_FAILED = "submission.failed"  # terminal: named reason
     STEP_FAILED = "step.failed"  # a step could not be done for a reason that may pass; it is tried again
     RELEASE_FAILED = "release.failed"  # nothing became public; it is tried again, or it was refused for good
@@ -48,10 +51,11 @@ class EventKind(StrEnum):
     ACCOUNT_RESET = "account.reset"  # their password, codes and sessions are void
     ACCOUNT_DISABLED = "account.disabled"  # they may sign in no longer
     ACCOUNT_ROLE_CHANGED = "account.role_changed"  # the provider that they sign in with gives them another role
+    # Scripts whose right decision is known; the subject is the item.
+    GOLDEN_ADDED = "golden.added"  # it may be put into the queue
+    GOLDEN_RETIRED = "golden.retired"  # it is put into the queue no more
     CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
-    PRONUNCIATION_APPROVED = "pronunciation.approved"  # scripts may ask for it; the subject is the entry's digest
-    PRONUNCIATION_REVOKED = "pronunciation.revoked"  # and only after a review from now on
     FEED_CREATED = "feed.created"  # a listener may hear shows that are not for everybody; the subject is the feed
     FEED_REVOKED = "feed.revoked"  # and no longer may
     WEBHOOK_CREATED = "webhook.created"  # an address is told of changes from now on; the subject is the endpoint

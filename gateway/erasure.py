@@ -44,6 +44,7 @@ from gateway.blobs import BlobStore
 from gateway.cases import ReviewAction, ReviewRule, ReviewSpeaker
 from gateway.db import Database
 from gateway.errors import ConflictError, NotFoundError, StorageError
+from gateway.quality.rows import SecondLook, Stage
 from gateway.savedviews import SavedView
 from gateway.scrub import scrub
 from gateway.shadow import ShadowDecision
@@ -82,6 +83,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     ReviewAction,
     Appeal,
     ReviewSpeaker,
+    SecondLook,
     ShadowDecision,
     Timeline,
     ApiKey,
@@ -357,6 +359,9 @@ def _clear(session: Session, row: Submission, *, public: bool, audio: bool) -> N
     _blank(session, ReviewAction, here, reason="")
     _delete(session, ReviewRule, here)
     _blank(session, Appeal, {**here, "open": True}, open=False, outcome=Ruling.VOID.value)
+    _blank(session, SecondLook, here, second_reason="", settled_reason="")
+    for stage in (Stage.WAITING, Stage.DISPUTED):
+        _blank(session, SecondLook, {**here, "stage": stage.value}, stage=Stage.VOID.value)
     _blank(session, Appeal, here, reason="", answer="", statement=sa.null())
     _blank(session, EpisodeApproval, here, reason="")
     # Neither decision nor error would mean that it was begun and has to be tried again.

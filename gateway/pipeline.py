@@ -45,6 +45,7 @@ from gateway.errors import (
     ConsentMissingError,
     GatewayError,
     NotFoundError,
+    ReleaseRefusedError,
     StorageError,
     detail_for,
     problem_for,
@@ -61,7 +62,7 @@ from gateway.facts import (
     timeline_row,
 )
 from gateway.manuscripts import manuscript_of
-from gateway.pronunciations import pronunciation_verdict, unapproved, with_unapproved
+from gateway.quality.golden import is_golden
 from gateway.sequencing import settle, settle_soon
 from gateway.submissions import (
     RESTING,
@@ -128,10 +129,7 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.RECEIVED:
             return row.state
-        script = parse_script(row.script)
-        decision = self._tools.screener.screen(manuscript_of(script))
-        with self._tools.database.read() as session:
-            decision = with_unapproved(decision, unapproved(session, script))
+        decision = self._tools.screener.screen(manuscript_of(parse_script(row.script)))
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             row.decision = decision_document(decision)
@@ -256,16 +254,12 @@ class Pipeline:
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             verdict = strictest(
-                [
-                    self._verdict(row),
-                    self._heard_verdict(session, row.id),
-                    self._consent_verdict(session, row),
-                    pronunciation_verdict(session, parse_script(row.script)),
-                ]
+                [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
             )
             facts: dict[str, Fact] = {"verdict": verdict.value}
             # What a reviewer took sentences out of, a reviewer decides: nobody has heard what is left.
-            if verdict is Verdict.ALLOW and self._tools.settings.approve_allowed and row.revises is None:
+            alone = verdict is Verdict.ALLOW and self._tools.settings.approve_allowed and row.revises is None
+            if alone and not is_golden(session, row.id):
                 move(row, State.APPROVED, at=at)
                 facts |= {
                     "clips": [*publish.clip_digests(session, row.id)],
@@ -290,6 +284,8 @@ class Pipeline:
         log = self._tools.log
 
         def announce(session: Session, row: Submission, at: datetime) -> None:
+            if is_golden(session, row.id):
+                raise ReleaseRefusedError(f"episode {row.id} is a golden item; it is never released")
             self._consents(session, row)  # one that was revoked since it was spoken stops the release
             publish.intend(session, row, log=log, at=at)
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlmodel import Session, col, func, or_, select
 
 from gateway.auth import Role
-from gateway.cases import ReviewRule, show_key_of
+from gateway.cases import URGENT_RISK, ReviewRule, show_key_of
 from gateway.db import Database
 from gateway.errors import ConflictError, ForbiddenError
 from gateway.review import ReviewDesk, WaitingCase, holder_of, waiting_case, why_not
@@ -109,12 +109,18 @@ class Queue:
         with self._database.read() as session:
             return [waiting_case(case, row, now) for case, row in session.exec(statement.limit(PAGE))]
 
-    def take_next(self, filters: Filters, *, reviewer: str, role: Role) -> WaitingCase | None:
-        """Claim the first case that this reviewer may decide and nobody holds; None if there is none."""
+    def take_next(self, filters: Filters, *, reviewer: str, role: Role, mild: bool = False) -> WaitingCase | None:
+        """Claim the first case that this reviewer may decide and nobody holds; None if there is none.
+
+        With `mild`, none that is urgent for its risk: those are the ones that are hard to look at.
+        """
         now = self._clock()
+        wanted = _matching(filters, now)
+        if mild:
+            wanted = wanted.where(col(ReviewCase.calm) > 100 - URGENT_RISK)
         with self._database.read() as session:
             due = or_(col(ReviewCase.held_until).is_(None), col(ReviewCase.held_until) <= now)
-            found = session.exec(_matching(filters, now).where(due).limit(CANDIDATES)).all()
+            found = session.exec(wanted.where(due).limit(CANDIDATES)).all()
             free = [
                 case.episode_id
                 for case, row in found

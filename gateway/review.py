@@ -29,6 +29,11 @@ from gateway.commitments import commit_text
 from gateway.db import Database
 from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.publish import clip_digests
+from gateway.quality.golden import answer_golden, is_golden
+from gateway.quality.judgements import remember
+from gateway.quality.rows import Kind
+from gateway.quality.sampling import judged
+from gateway.quality.wellness import note_exposure
 from gateway.redaction import take_out
 from gateway.revisions import revise
 from gateway.submissions import EpisodeApproval, EpisodeHearing, ReviewCase, State, Submission, lock, move
@@ -47,6 +52,7 @@ class Outcome(StrEnum):
     PROPOSED = "proposed"  # another person must sign as well
     REJECTED = "rejected"  # for good
     REDACTED = "redacted"  # sentences were taken out, and the rest goes on as a revision
+    GOLDEN = "golden"  # it was a golden item, and goes nowhere
     CHANGES_REQUESTED = "changes_requested"  # refused as it is; a changed script may be submitted
 
 
@@ -83,12 +89,14 @@ class ReviewDesk:
         clock: Callable[[], datetime],
         lease: timedelta,
         enqueue: Callable[[str], None],
+        second_share: float = 0.0,
     ) -> None:
         self._database = database
         self._log = log
         self._clock = clock
         self._lease = lease
         self._enqueue = enqueue  # gives an approved episode back to the workers
+        self._second_share = second_share  # of decided cases that another person decides again
 
     @property
     def lease(self) -> timedelta:
@@ -128,6 +136,7 @@ class ReviewDesk:
             case.meant_for = case.held_until = None
             session.add(case)
             if held is None:  # prolonging is not news
+                note_exposure(session, row, by=reviewer, at=now)
                 self._note(session, EventKind.REVIEW_CLAIMED, now, row, reviewer, role, facts)
         return waiting_case(case, row, now)
 
@@ -213,18 +222,22 @@ class ReviewDesk:
         now, text = self._clock(), usable_reason(reason)
         with self._database.write() as session:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
+            if is_golden(session, episode_id):
+                return self._end_golden(session, row, case, "approve", reviewer, role, text)
             verdict = str((row.decision or {}).get("verdict"))
             # The yes is to these bytes and no others.
             facts: dict[str, Fact] = {"verdict": verdict, "clips": [*clip_digests(session, episode_id)]}
             if case.two_people and case.proposed_by is None:
                 _let_go(session, case)
                 case.proposed_by, case.proposed_at = person_of(session, reviewer), now
+                remember(session, row, kind=Kind.FIRST, by=reviewer, role=role, verdict="approve", at=now)
                 self._note(session, EventKind.APPROVAL_PROPOSED, now, row, reviewer, role, facts, reason=text)
                 return Outcome.PROPOSED
             if case.proposed_by is not None:
                 facts["first"] = case.proposed_by
             _decide(session, case, "approve", reviewer, text, now)
             move(row, State.APPROVED, at=now)
+            judged(session, row, case, share=self._second_share, by=reviewer, role=role, verdict="approve", at=now)
             index = self._note(session, EventKind.APPROVAL_GRANTED, now, row, reviewer, role, facts, reason=text)
             session.add(
                 EpisodeApproval(
@@ -257,9 +270,12 @@ class ReviewDesk:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
             chosen = _chosen(session, row, categories)
             outcome = "request_changes" if changes else "reject"
+            if is_golden(session, episode_id):
+                return self._end_golden(session, row, case, outcome, reviewer, role, text)
             case.categories = chosen
             _decide(session, case, outcome, reviewer, text, now)
             move(row, State.REJECTED, at=now)
+            judged(session, row, case, share=self._second_share, by=reviewer, role=role, verdict=outcome, at=now)
             facts: dict[str, Fact] = {
                 "verdict": str((row.decision or {}).get("verdict")),
                 "outcome": outcome,
@@ -279,7 +295,8 @@ class ReviewDesk:
         role: Role = Role.REVIEWER,
         categories: Sequence[str] = (),
     ) -> str:
-        """Take the sentences out that `spans` touch, and return the id of the revision that goes on without them.
+        """Take the sentences out that `spans` touch, and return the id of the revision that goes on without them;
+        nothing, if it was a golden item.
 
         The revision is the submitter's, like any script: it is screened, spoken, marked, signed and heard anew, and
         then always waits for a reviewer, who decides on what is to be heard. This episode ends here.
@@ -294,10 +311,15 @@ class ReviewDesk:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
             if row.script != source:
                 raise ConflictError(f"episode {episode_id} has changed since it was read; read it again")
-            case.categories = chosen = _chosen(session, row, categories)
+            chosen = _chosen(session, row, categories)
+            if is_golden(session, episode_id):
+                self._end_golden(session, row, case, "request_changes", reviewer, role, text)
+                return ""
+            case.categories = chosen
             case.taken_out = [[start, end] for start, end in cut.spans]
             _decide(session, case, "redact", reviewer, text, now)
             move(row, State.REJECTED, at=now)
+            judged(session, row, case, share=0, by=reviewer, role=role, verdict="request_changes", at=now)
             revision, received = revise(session, row, cut.text, at=now, by=reviewer)
             facts: dict[str, Fact] = {
                 "verdict": str((row.decision or {}).get("verdict")),
@@ -310,6 +332,17 @@ class ReviewDesk:
         # If we crash here, the revision is stored but not queued; the sweep finds it.
         self._enqueue(revision)
         return revision
+
+    def _end_golden(
+        self, session: Session, row: Submission, case: ReviewCase, verdict: str, by: str, role: Role, text: str
+    ) -> Outcome:
+        """Note the answer to a golden item; whatever it is, the episode ends here and is never released."""
+        now = self._clock()
+        facts = answer_golden(session, row, verdict=verdict, by=by, role=role, at=now)
+        close_case(session, case)
+        move(row, State.GOLDEN, at=now)
+        self._note(session, EventKind.GOLDEN_ANSWERED, now, row, by, role, facts, reason=text)
+        return Outcome.GOLDEN
 
     def _decidable(
         self, session: Session, episode_id: str, reviewer: str, role: Role, version: int | None, now: datetime

@@ -122,6 +122,18 @@ class Settings(BaseSettings):
     review_reasons: Path | None = Field(
         None, description="File (TOML) with the reasons that the console offers; else our own."
     )
+    golden_share: float = Field(
+        0.0, ge=0, le=0.5, description="Share of golden items among the cases that reviewers get; 0: none."
+    )
+    second_review_share: float = Field(
+        0.0, ge=0, le=1, description="Share of decided cases that another person decides again, blindly; 0: none."
+    )
+    break_minutes: int = Field(
+        50, ge=0, le=1_440, description="Minutes of reviewing after which a break is suggested; 0: never."
+    )
+    severe_per_day: int = Field(
+        40, ge=0, le=10_000, description="Cases of risk 75 or more in a day before milder ones come; 0: no limit."
+    )
     two_person_rules: tuple[str, ...] = Field(
         ("impersonation",), description="Rules whose findings need two reviewers for an approval, besides every block."
     )
@@ -191,9 +203,6 @@ class Settings(BaseSettings):
     voices: Path | None = Field(None, description="File (TOML) that adds voices to the embedded ones.")
     private_shows: tuple[str, ...] = Field(
         (), description="Shows that only listeners with a feed of their own hear; `*` means all."
-    )
-    unapproved_pronunciations: Literal["review", "refuse"] = Field(
-        "review", description="What becomes of scripts with pronunciations that nobody approved."
     )
     purposes: tuple[Purpose, ...] = Field(
         ("editorial",),

@@ -26,6 +26,7 @@ from gateway.appealed import Appeal, Ruling, appeal_against, refusals_before
 from gateway.cases import findings_of
 from gateway.db import Database
 from gateway.errors import ConflictError
+from gateway.quality.rows import GoldenCase
 from gateway.revisions import revision_of
 from gateway.submissions import Clip, EpisodeHearing, EpisodeWithdrawal, Erasure, ReviewCase, State, Submission
 from policies.decision import Verdict
@@ -166,6 +167,7 @@ def statements_between(database: Database, since: datetime, until: datetime, *, 
             .where(col(Submission.state).in_(states))
             .where(col(Submission.changed_at) >= since, col(Submission.changed_at) < until)
             .where(col(Submission.id).not_in(select(Erasure.episode_id)))
+            .where(col(Submission.id).not_in(select(GoldenCase.episode_id)))
             .order_by(col(Submission.changed_at), col(Submission.id))
         ).all()
         for episode_id in ids:

@@ -36,6 +36,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"  # was public; another released episode takes its place
     BLOCKED = "blocked"  # the policy forbids it
     REJECTED = "rejected"  # a person said no
+    GOLDEN = "golden"  # was a golden item: decided to see how well people decide, and never public
     SPOKEN = "spoken"  # cleared for the caller who asked for speech; never public. The log says what was delivered
     FAILED = "failed"  # a named failure; `failure` says which
 
@@ -46,7 +47,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.PRODUCED: frozenset({State.HEARD, State.BLOCKED, State.FAILED}),
     State.HEARD: frozenset({State.LOGGED, State.FAILED}),
     State.LOGGED: frozenset({State.AWAITING_REVIEW, State.APPROVED, State.FAILED}),
-    State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.FAILED}),
+    State.AWAITING_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.GOLDEN, State.FAILED}),
     State.APPROVED: frozenset({State.RELEASED, State.FAILED}),
     State.RELEASED: frozenset({State.WITHDRAWN, State.SUPERSEDED}),
     # From here an appeal alone leads on (`gateway.appeals`), and always past a person again.
@@ -54,6 +55,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUPERSEDED: frozenset({State.AWAITING_REVIEW}),
     State.BLOCKED: frozenset({State.SCREENED, State.HEARD}),
     State.REJECTED: frozenset({State.AWAITING_REVIEW}),
+    State.GOLDEN: frozenset(),
     State.SPOKEN: frozenset({State.FAILED}),
     State.FAILED: frozenset(),
 }
@@ -61,7 +63,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 PUBLISHED = frozenset({State.RELEASED, State.WITHDRAWN, State.SUPERSEDED})  # was public once
 # Where the gate itself has nothing left to do; a person may still take back what is released, and an appeal may
 # overturn a refusal.
-TERMINAL = PUBLISHED | {State.BLOCKED, State.REJECTED, State.SPOKEN, State.FAILED}
+TERMINAL = PUBLISHED | {State.BLOCKED, State.REJECTED, State.GOLDEN, State.SPOKEN, State.FAILED}
 RESTING = TERMINAL | {State.AWAITING_REVIEW}  # nothing happens until a person acts, or ever
 
 

@@ -20,7 +20,6 @@ from gateway.api import (
     perspective,
     policy,
     problems,
-    pronunciations,
     reviews,
     screenings,
     softbinding,
@@ -59,7 +58,6 @@ ROUTERS = (
     channel.router,
     listeners.router,
     webhooks.router,
-    pronunciations.router,
     pages.router,
     health.router,
 )

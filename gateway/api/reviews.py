@@ -184,7 +184,7 @@ def redact(episode_id: EpisodeId, caller: ReviewerCaller, body: RedactionBody, b
         role=caller.role,
         categories=body.categories,
     )
-    return RedactionOut(revision=revision, links={"submission": f"/v1/submissions/{revision}"})
+    return RedactionOut(revision=revision, links={"submission": f"/v1/submissions/{revision or episode_id}"})
 
 
 def _refuse(episode_id: str, caller: Caller, refusal: RefusalIn, backend: BackendDep, *, changes: bool) -> None:

@@ -9,7 +9,6 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.erasure import Reason
-from gateway.screening import Format
 from gateway.submissions import ID_ALPHABET, ID_LENGTH, State
 from policies.decision import Verdict
 
@@ -52,17 +51,7 @@ class ProblemOut(Model):
 class SubmissionIn(Model):
     """A script to be screened, spoken and released."""
 
-    script: str = Field(
-        description="Markdown or another format with its head, or canonical JSON.", examples=[EXAMPLE_SCRIPT]
-    )
-    format: Format = Field(
-        Format.SCRIPT, description="Anything but `script` is for a file without a head, which then gets one."
-    )
-    title: str | None = Field(None, max_length=200, description="Of a file without a head.")
-    language: str = Field("en", pattern="^[a-z]{2,3}$", description="Of a file without a head.")
-    voices: dict[str, str] = Field(
-        default_factory=dict, max_length=20, description="Voice id by speaker, for a file without a head."
-    )
+    script: str = Field(description="The script in the Markdown dialect, head included.", examples=[EXAMPLE_SCRIPT])
 
 
 class Stored(Model):
@@ -350,7 +339,7 @@ class RedactionIn(RefusalIn):
 class RedactionOut(Model):
     """What goes on in place of the episode."""
 
-    revision: str = Field(description="Episode without these sentences; it is spoken anew and waits for a reviewer.")
+    revision: str = Field(description="Episode without these sentences, spoken anew; empty for a golden item.")
     links: dict[str, str]
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
     """Return the chores: redo erasures that a restored backup undid, finish those that were interrupted, and erase
-    what is older than the settings keep.
+    what is older than the settings keep; and put golden items into the queue.
     """
     from gateway.erasure import Eraser
+    from gateway.quality.golden import mix_golden
 
     eraser = Eraser(
         database=toolchain.database,
@@ -25,6 +26,8 @@ def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
         segments=toolchain.settings.segments,
     )
     chores: list[Callable[[], object]] = [_once(eraser.redo), eraser.resume]
+    if toolchain.settings.golden_share:
+        chores.append(partial(mix_golden, toolchain))
     if toolchain.settings.retention_days:
         chores.append(partial(eraser.expire, keep=timedelta(days=toolchain.settings.retention_days)))
     return chores

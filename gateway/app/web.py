@@ -116,7 +116,9 @@ def build_console(backend: Backend) -> Console:
     from gateway.console.reasons import load_reasons
     from gateway.console.site import SIGN_IN_BURST, SIGN_IN_INTERVAL_SECONDS, Console
     from gateway.console.waveform import Waveforms
+    from gateway.quality.wellness import Wellness
     from gateway.queue import Queue
+    from gateway.secondlooks import SecondLooks
     from gateway.sessions import Sessions
 
     tools = backend.toolchain
@@ -130,6 +132,14 @@ def build_console(backend: Backend) -> Console:
         waveforms=Waveforms(tools.blobs.read),
         reasons=load_reasons(tools.settings.review_reasons),
         throttle=Throttle(burst=SIGN_IN_BURST, interval=SIGN_IN_INTERVAL_SECONDS, clock=time.monotonic),
+        wellness=Wellness(database=tools.database, clock=tools.clock, settings=tools.settings),
+        second_looks=SecondLooks(
+            database=tools.database,
+            log=tools.log,
+            clock=tools.clock,
+            lease=backend.reviews.lease,
+            settings=tools.settings,
+        ),
         federation=build_federation(tools, seal),
     )
 
@@ -177,6 +187,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, count: Callable[[str], N
             clock=utc_now,
             lease=timedelta(seconds=settings.review_lease_seconds),
             enqueue=engine.enqueue,
+            second_share=settings.second_review_share,
         ),
         appeals=AppealDesk(
             database=database,

@@ -20,15 +20,14 @@ from gateway.cli.erase import erase
 from gateway.cli.export import export
 from gateway.cli.feed import feed
 from gateway.cli.fsck import fsck
+from gateway.cli.golden import golden
 from gateway.cli.keygen import keygen
-from gateway.cli.lexicon import lexicon
 from gateway.cli.log import log
 from gateway.cli.make import make
 from gateway.cli.mcp import mcp
 from gateway.cli.models import models
 from gateway.cli.policy import policy
 from gateway.cli.screen import screen
-from gateway.cli.script import script
 from gateway.cli.serve import serve
 from gateway.cli.signer import signer
 from gateway.cli.terminal import AssayGroup
@@ -66,7 +65,6 @@ for command in (
     work,
     mcp,
     make,
-    script,
     screen,
     verify,
     verify_report,
@@ -80,11 +78,11 @@ for command in (
     voices,
     consent,
     feed,
-    lexicon,
     signer,
     policy,
     log,
     export,
+    golden,
     fsck,
     backup,
     restore,

@@ -19,12 +19,14 @@ from gateway.api.visibility import visible_submission
 from gateway.auth import REVIEWERS, Role
 from gateway.colleagues import find_colleague
 from gateway.console.casefile import read_case
+from gateway.console.condition import condition_of
 from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
 from gateway.console.queue import FIELDS, NOTICES, next_case
 from gateway.console.site import Console, ConsoleDep
-from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
+from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from gateway.releases import EXTENSIONS
 from gateway.review import Outcome
+from gateway.secondlooks import must_stay_blind
 from gateway.sessions import SignedIn
 from gateway.submissions import Clip, State
 
@@ -100,6 +102,7 @@ def claim(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields:
 def extend(episode_id: EpisodeId, request: Request, console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Response:
     """Prolong one's own lease; the page's script asks for JSON and stays where it is."""
     until = console.backend.reviews.extend(episode_id, reviewer=visitor.caller.key_id)
+    console.wellness.touch(visitor.caller.key_id)
     if request.headers.get("accept", "") == "application/json":
         return JSONResponse({"until": until.isoformat()})
     return see(f"/console/episodes/{episode_id}?" + urlencode(_kept(fields)))
@@ -147,6 +150,8 @@ def decide(episode_id: EpisodeId, console: ConsoleDep, visitor: Reviewer, fields
         done = _decide(console, visitor, episode_id, fields)
     except (ConflictError, InvalidRequestError) as error:
         return case_page(fields, console, visitor, episode_id, mistake=error.detail, status=error.status)
+    if done == Outcome.GOLDEN:
+        return see(f"/console/golden/{episode_id}")
     if fields.get("then") == "next":
         return see(next_case(console, visitor, {**_kept(fields), "done": done}))
     return see("/console/queue?" + urlencode({**_kept(fields), "done": done}))
@@ -172,7 +177,7 @@ def _decide(console: Console, visitor: SignedIn, episode_id: str, fields: Mappin
         spans = [(int(match[1]), int(match[2])) for match in RANGE.finditer(fields.get("sentence", ""))]
         if not spans:
             raise InvalidRequestError("choose the sentences to take out")
-        desk.redact(
+        revision = desk.redact(
             episode_id,
             reviewer=who,
             spans=spans,
@@ -181,7 +186,7 @@ def _decide(console: Console, visitor: SignedIn, episode_id: str, fields: Mappin
             role=caller.role,
             categories=categories,
         )
-        return Outcome.REDACTED.value
+        return Outcome.REDACTED.value if revision else Outcome.GOLDEN.value
     changes = verdict == "request_changes"
     outcome: Outcome = desk.reject(
         episode_id,
@@ -208,6 +213,8 @@ def case_page(
     tools, caller = console.backend.toolchain, visitor.caller
     now = tools.clock()
     with tools.database.read() as session:
+        if must_stay_blind(session, episode_id, caller.key_id, now):
+            raise ForbiddenError("you take a second look at this episode; decide it first, and see its page then")
         found = read_case(session, episode_id, caller, log=tools.log, now=now)
     chosen = [one for one in fields.get("category", "").split(",") if one]
     return console.pages.page(
@@ -229,6 +236,7 @@ def case_page(
         takes_back=caller.role is Role.SENIOR_REVIEWER and found.row.state == State.RELEASED,
         asked=_kept(fields),
         mistake=mistake,
+        pace=condition_of(console, visitor),
         notice=NOTICES.get(fields.get("done", ""), ""),
         origin=tools.log.origin,
     )

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from starlette.staticfiles import StaticFiles
 
-from gateway.console import appeals, bulk, episode, home, provider, queue, signin, takeback, webhooks
+from gateway.console import (
+    appeals,
+    bulk,
+    episode,
+    home,
+    provider,
+    quality,
+    queue,
+    secondlooks,
+    signin,
+    takeback,
+    webhooks,
+)
 from gateway.console.pages import STATIC
 
 if TYPE_CHECKING:
@@ -24,6 +36,8 @@ ROUTERS = (
     bulk.router,
     appeals.router,
     webhooks.router,
+    quality.router,
+    secondlooks.router,
 )
 
 

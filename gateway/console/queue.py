@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.auth import REVIEWERS
+from gateway.console.condition import condition_of
 from gateway.console.doors import ConsoleRoute, Posted, Reader, Reviewer, see
 from gateway.console.site import ConsoleDep
 from gateway.queue import Filters, Order
@@ -34,6 +35,7 @@ NOTICES = {  # what was done, by the slug that a redirect carries
     "handed_over": "Handed over.",
     "escalated": "Escalated. A senior reviewer decides.",
     "none": "No case that you may decide is free just now.",
+    "milder": "Only severe cases are free. Take one by hand, or ask for severe ones below.",
 }
 
 
@@ -64,6 +66,7 @@ def show_queue(request: Request, console: ConsoleDep, visitor: Reader) -> Respon
         number=number,
         more=more,
         decides=visitor.caller.role in REVIEWERS,
+        pace=condition_of(console, visitor),
         notice=NOTICES.get(asked.get("done", ""), ""),
     )
 
@@ -92,7 +95,10 @@ def take_next(console: ConsoleDep, visitor: Reviewer, fields: Posted) -> Respons
 def next_case(console: ConsoleDep, visitor: Reviewer, fields: Mapping[str, str]) -> str:
     """Return the address of the next case, claimed, or of the queue if there is none."""
     kept, caller = _kept(fields), visitor.caller
-    case = console.queue.take_next(filters_of(kept), reviewer=caller.key_id, role=caller.role)
+    mild = console.wellness.condition(caller.key_id).limited
+    case = console.queue.take_next(filters_of(kept), reviewer=caller.key_id, role=caller.role, mild=mild)
+    if case is None and mild and not fields.get("done"):
+        return "/console/queue?" + urlencode({**kept, "done": "milder"})
     if case is None:
         return "/console/queue?" + urlencode({**kept, "done": fields.get("done", "none")})
     return f"/console/episodes/{case.episode_id}?" + urlencode({**kept, "done": fields.get("done", "")})

@@ -15,7 +15,9 @@ from gateway.console.pages import Pages
 from gateway.console.reasons import Reason
 from gateway.console.waveform import Waveforms
 from gateway.federation import Federation
+from gateway.quality.wellness import Wellness
 from gateway.queue import Queue
+from gateway.secondlooks import SecondLooks
 from gateway.sessions import Sessions
 from gateway.settings import Environment
 
@@ -35,6 +37,8 @@ class Console:
     waveforms: Waveforms
     reasons: tuple[Reason, ...]  # what a decision's reason can begin with
     throttle: Throttle  # how often one client may try to sign in
+    wellness: Wellness
+    second_looks: SecondLooks
     federation: Federation | None = None  # the organisation's provider, where one is set up
 
     @property

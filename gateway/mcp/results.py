@@ -23,6 +23,7 @@ NEXT = {
     "rejected": "A person said no; `review.reason` says why. With verdict request_changes, a changed "
     "script may be submitted; never the same again. With verdict redact, the rest goes on by itself: `links.revision`.",
     "spoken": "It was speech for the caller alone; it is never public.",
+    "golden": "It was a known answer that tells how well people decide; it is never public.",
     "failed": "`failure` says what went wrong. If it is about the script or a voice, mend it and submit again; "
     "otherwise tell the user.",
 }

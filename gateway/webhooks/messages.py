@@ -21,10 +21,14 @@ UNTOLD = frozenset(
         EventKind.REVIEW_CLAIMED,
         EventKind.REVIEW_RELEASED,
         EventKind.REVIEW_HANDED_OVER,
+        EventKind.REVIEW_REPEATED,  # about the quality of decisions: it changes nothing for the episode
+        EventKind.REVIEW_SETTLED,
     }
 )
-# What is about the installation and not about an episode.
-INSTALLATION = frozenset({"account", "apikey", "consent", "feed", "key", "log", "policy", "settings", "verification"})
+# What is about the installation, or the quality of its decisions, and not about an episode.
+INSTALLATION = frozenset(
+    {"account", "apikey", "consent", "feed", "golden", "key", "log", "policy", "settings", "verification"}
+)
 TOLD = tuple(
     kind for kind in EventKind if kind not in UNTOLD and kind.value.partition(".")[0] not in INSTALLATION | {"webhook"}
 )

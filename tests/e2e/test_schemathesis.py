@@ -42,6 +42,8 @@ BEYOND_SCHEMAS = {
     ("/v1/screenings", "POST"),
     ("/v1/audio/speech", "POST"),
     ("/v1alpha1/comments:analyze", "POST"),
+    ("/v1/submissions/{episode_id}/appeals", "POST"),
+    ("/v1/appeals/{appeal_id}/decision", "POST"),
     ("/v1/reviews/{episode_id}/approve", "POST"),
     ("/v1/reviews/{episode_id}/reject", "POST"),
     ("/v1/reviews/{episode_id}/request-changes", "POST"),

@@ -23,6 +23,7 @@ import gateway.cases  # declares a table
 import gateway.federation  # declares a table
 import gateway.leases  # declares a table
 import gateway.listeners  # declares a table
+import gateway.quality.rows  # declares tables
 import gateway.reminders  # declares a table
 import gateway.savedviews  # declares a table
 import gateway.shadow  # declares a table

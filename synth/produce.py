@@ -290,6 +290,7 @@ class Producer:
         tags = self._imprint.tags(facts, marked.chapters, author=programme.author, cover=programme.cover)
         clips: list[SignedClip] = []
         for media_type in wanted:
+            return_freed_memory()
             # 4. The first one is encoded above, because the fingerprint in all manifests is of what listeners get.
             if clips:
                 with self._timed(times, Stage.ENCODE, media_type):

@@ -16,11 +16,11 @@ class Chunk:
     """One chunk; `name` has four bytes."""
 
     name: bytes
-    data: bytes
+    data: bytes | memoryview  # of the sound itself a view: an hour of it has 320 MB
 
     def to_bytes(self) -> bytes:
         """Return name, size and data, padded to an even length."""
-        return struct.pack("<4sI", self.name, len(self.data)) + self.data + b"\x00" * (len(self.data) % 2)
+        return struct.pack("<4sI", self.name, len(self.data)) + bytes(self.data) + b"\x00" * (len(self.data) % 2)
 
 
 def split_chunks(data: bytes) -> list[Chunk]:
@@ -36,7 +36,9 @@ def split_chunks(data: bytes) -> list[Chunk]:
             raise AudioError(f"the WAV file is truncated: chunk {name!r} has {len(data) - place} of {size} bytes")
         if len(chunks) == MAX_CHUNKS:
             raise AudioError(f"the WAV file has more than {MAX_CHUNKS} chunks")
-        chunks.append(Chunk(name, data[place : place + size]))
+        chunks.append(
+            Chunk(name, memoryview(data)[place : place + size] if name == b"data" else data[place : place + size])
+        )
         place += size + size % 2
     return chunks
 
@@ -44,7 +46,7 @@ def split_chunks(data: bytes) -> list[Chunk]:
 def join_chunks(chunks: list[Chunk]) -> bytes:
     """Return a WAV file of `chunks`."""
     # Part by part, because an hour of sound has 320 MB and every sum of bytes would be another copy of it.
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
     for chunk in chunks:
         parts += [struct.pack("<4sI", chunk.name, len(chunk.data)), chunk.data, b"\x00" * (len(chunk.data) % 2)]
     size = 4 + sum(map(len, parts))

@@ -135,10 +135,10 @@ def read_tags(data: bytes, media_type: str) -> Tags:
     if media_type != WAV:
         raise AudioError(f"cannot read the tags of '{media_type}'; choose one of {', '.join(MEDIA_TYPES)}")
     chunks = split_chunks(data)
-    tags = [chunk.data for chunk in chunks if chunk.name == b"id3 "]
+    tags = [bytes(chunk.data) for chunk in chunks if chunk.name == b"id3 "]
     if len(tags) != 1:
         raise AudioError(f"the WAV carries {len(tags)} id3 chunks instead of one")
-    labels = [chunk.data.rstrip(b"\x00").decode("utf-8", "replace") for chunk in chunks if chunk.name == b"AIGC"]
+    labels = [bytes(chunk.data).rstrip(b"\x00").decode("utf-8", "replace") for chunk in chunks if chunk.name == b"AIGC"]
     return _from_frames(tags[0], labels)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from synth.characters import refuse_characters
 from synth.errors import ScriptError
@@ -17,7 +18,16 @@ from synth.importers import fountain, ssml
 
 UNTITLED = "Untitled"
 NARRATOR = "Narrator"
+# For speakers whose voice nobody chose, by language: the embedded voices, each as far from those before it as can be.
+USUAL_VOICES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {"en": ("hibari-heart", "hibari-cedar", "hibari-wren", "hibari-birch", "hibari-alder")}
+)
+BODIES = ("text", "podcastfy", "ssml", "fountain")  # formats of files that have no head
 
+_BEGINNINGS = {
+    "podcastfy": re.compile(r"\s*<Person\d{1,2}>", re.IGNORECASE),
+    "ssml": re.compile(r"\s*<(?:\?xml|speak)\b"),
+}
 _PERSON = re.compile(r"<(Person\d{1,2})>", re.IGNORECASE)
 _LABEL = re.compile(r"^(Speaker \d{1,2})[ \t]*:", re.MULTILINE)
 
@@ -40,25 +50,28 @@ def has_head(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith(("---", "{"))
 
 
-def format_of_name(name: str) -> str | None:
-    """Return the format that a file's name ends in, or None."""
+def guess_format(text: str, *, name: str = "") -> str | None:
+    """Return the format of a file without a head by its name or its first characters; None where neither says."""
     endings = {".ssml": "ssml", ".fountain": "fountain", ".spmd": "fountain", ".txt": "text"}
-    return next((kind for ending, kind in endings.items() if name.lower().endswith(ending)), None)
+    by_name = next((kind for ending, kind in endings.items() if name.lower().endswith(ending)), None)
+    by_text = next((kind for kind, begins in _BEGINNINGS.items() if begins.match(text)), None)
+    return by_text or by_name
 
 
 def adopt(
     body: str,
     *,
     format: str,  # the word that the head, the API and the command line use
-    usual_voices: Sequence[str],
     title: str | None = None,
     language: str = "en",
     voices: Mapping[str, str] | None = None,
+    usual_voices: Sequence[str] | None = None,
 ) -> Adopted:
     """Return `body` with a head; raises `ScriptError` for a body whose speakers cannot be found.
 
-    Speakers without a voice in `voices` get the `usual_voices` in turn.
+    Speakers without a voice in `voices` get the `usual_voices` in turn, by default those of the language.
     """
+    usual_voices = USUAL_VOICES.get(language, ()) if usual_voices is None else usual_voices
     refuse_characters(body)
     speakers = _speakers(body, format)
     if len(speakers) > MAX_SPEAKERS:
@@ -67,7 +80,7 @@ def adopt(
     for speaker in speakers:
         if all(speaker.casefold() != known.casefold() for known in chosen):
             if not usual_voices:
-                raise ScriptError(f"speaker '{speaker}' has no voice; name one")
+                raise ScriptError(f"speaker '{speaker}' has no voice in '{language[:20]}'; name one")
             # The next voice that nobody has yet, and the first again when there is none.
             free = [voice for voice in usual_voices if voice not in chosen.values()] or list(usual_voices)
             chosen[speaker] = free[0]

@@ -23,6 +23,7 @@ MAX_DESCRIPTION_BYTES = 4_000  # what podcast directories keep
 MAX_LINE_CHARACTERS = 4_100  # of the head; longer than any description with its key, and keeps matching fast
 DEFAULT_LANGUAGE = "en"
 
+_NO_HEAD = "a script begins with a line '---' and then its title and voices; a file without one needs its format named"
 _KEY_LINE = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]+(.*))?")
 _VOICE_LINE = re.compile(r"[ \t]+([^\s:][^:]*?) *: *(.*)")
 _SPEAKER = re.compile(r"[^\W\d_](?:[\w.'’-]| (?! )){0,38}[\w.]|[^\W\d_]")
@@ -72,7 +73,7 @@ def parse_front_matter(source: str) -> FrontMatter:
     lines = lines_of(source)
     first_start, first = next(lines, (0, ""))
     if first != "---":
-        raise error_at(source, first_start, "a script begins with a line '---' and then its title and voices")
+        raise error_at(source, first_start, _NO_HEAD)
     for start, line in lines:
         if len(line) > MAX_LINE_CHARACTERS:
             raise error_at(source, start, f"a line of the head exceeds {MAX_LINE_CHARACTERS} characters; shorten it")

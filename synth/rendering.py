@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from synth.frontmatter import lines_of
+from synth.lexicon import Pronunciation, add_pronunciation
 from synth.music import Bed, Stinger
 from synth.script import Script, Utterance
 from synth.scriptschema import VERSION
@@ -72,6 +74,23 @@ def render_text(script: Script) -> str:
     return "\n".join(lines) + "\n"
 
 
+def add_lexicon(script: Script, listed: str) -> str:
+    """Return the canonical JSON of `script` with the pronunciations in `listed`, one `word: sounds like` per line.
+
+    Empty lines and lines that begin with `#` are skipped; the script's own entries win. Raises `ScriptError` with the
+    line of `listed` that is no pronunciation.
+    """
+    found: list[Pronunciation] = []
+    for start, line in lines_of(listed):
+        if line.strip() and not line.startswith("#"):
+            word, _, sound = line.partition(":")
+            entry = Pronunciation(word.strip(), sound.strip(), start, start + len(line))
+            add_pronunciation(listed, found, entry, start + len(word) + 1)
+    document = json.loads(render_json(script))
+    document["lexicon"] = {entry.word: entry.sound for entry in found} | document.get("lexicon", {})
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
 RENDERERS: Mapping[str, Callable[[Script], str]] = MappingProxyType(
     {"json": render_json, "md": render_markdown, "txt": render_text}
 )
@@ -123,8 +142,7 @@ def _markdown_part(part: Part) -> str:
 
 def _duration(seconds: float) -> str:
     """Return a pause so that it reads back as the very same number."""
-    milliseconds = round(seconds * 1000)
-    return f"{milliseconds}ms" if milliseconds * 0.001 == seconds else f"{seconds:g}s"
+    return f"{seconds:g}s" if float(f"{seconds:g}") == seconds else f"{round(seconds * 1000)}ms"
 
 
 def _head_value(value: str) -> str:

@@ -9,6 +9,7 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.erasure import Reason
+from gateway.screening import Format
 from gateway.submissions import ID_ALPHABET, ID_LENGTH, State
 from policies.decision import Verdict
 
@@ -51,7 +52,17 @@ class ProblemOut(Model):
 class SubmissionIn(Model):
     """A script to be screened, spoken and released."""
 
-    script: str = Field(description="The script in the Markdown dialect, head included.", examples=[EXAMPLE_SCRIPT])
+    script: str = Field(
+        description="Markdown or another format with its head, or canonical JSON.", examples=[EXAMPLE_SCRIPT]
+    )
+    format: Format = Field(
+        Format.SCRIPT, description="Anything but `script` is for a file without a head, which then gets one."
+    )
+    title: str | None = Field(None, max_length=200, description="Of a file without a head.")
+    language: str = Field("en", pattern="^[a-z]{2,3}$", description="Of a file without a head.")
+    voices: dict[str, str] = Field(
+        default_factory=dict, max_length=20, description="Voice id by speaker, for a file without a head."
+    )
 
 
 class Stored(Model):

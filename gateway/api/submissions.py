@@ -10,16 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
-from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.access import READERS_OF_ALL, AdminCaller, SubmissionLister, SubmissionReader, SubmitterCaller
 from gateway.api.backend import Backend, BackendDep
-from gateway.api.bodies import JSON, media_type_of, read_body, read_json
 from gateway.api.episodes import clip_out
 from gateway.api.problems import problem_responses
 from gateway.api.schemas import (
-    EXAMPLE_SCRIPT,
     DecidedOut,
     DecisionOut,
     EpisodeId,
@@ -29,13 +26,13 @@ from gateway.api.schemas import (
     HearingOut,
     StatementOut,
     SubmissionDetailOut,
-    SubmissionIn,
     SubmissionOut,
     SubmissionPage,
 )
+from gateway.api.sentscripts import REQUEST_BODY, SentScript, sent_script
 from gateway.api.visibility import visible_submission
 from gateway.erasure import Reason
-from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.errors import InvalidRequestError
 from gateway.intake import submit
 from gateway.releases import public_clips
 from gateway.revisions import revision_of
@@ -45,17 +42,7 @@ from gateway.submissions import PUBLISHED, Clip, EpisodeHearing, Erasure, Review
 
 router = APIRouter(tags=["submissions"])
 
-MARKDOWN = "text/markdown"
-JSON_GROWTH = 6  # "\u00e9" is six bytes for one: the script's own limit applies after decoding
-JSON_OVERHEAD_BYTES = 1_024
 MAX_PAGE = 100
-_REQUEST_BODY = {
-    "required": True,
-    "content": {
-        JSON: {"schema": SubmissionIn.model_json_schema()},
-        MARKDOWN: {"schema": {"type": "string"}, "example": EXAMPLE_SCRIPT},
-    },
-}
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -65,21 +52,6 @@ IdempotencyKey = Annotated[
         pattern=r"^[\x21-\x7e]+$",
     ),
 ]
-
-
-async def submitted_script(request: Request, caller: SubmitterCaller, backend: BackendDep) -> str:
-    """Return the script out of a JSON or Markdown body; the caller is checked before the body is read."""
-    del caller
-    limit = backend.toolchain.settings.max_script_bytes
-    media_type = media_type_of(request)
-    if media_type == JSON:
-        return (await read_json(request, SubmissionIn, limit=limit * JSON_GROWTH + JSON_OVERHEAD_BYTES)).script
-    if media_type == MARKDOWN:
-        try:
-            return (await read_body(request, limit=limit)).decode()
-        except UnicodeDecodeError as error:
-            raise InvalidRequestError(f"the script is not UTF-8: byte {error.start} does not fit") from error
-    raise UnsupportedMediaError(f"send {JSON} or {MARKDOWN}, not '{media_type[:80]}'")
 
 
 @router.post(
@@ -92,11 +64,11 @@ async def submitted_script(request: Request, caller: SubmitterCaller, backend: B
         },
         **problem_responses(400, 401, 403, 408, 413, 415, 422, 503),
     },
-    openapi_extra={"requestBody": _REQUEST_BODY},
+    openapi_extra={"requestBody": REQUEST_BODY},
 )
 def create_submission(
     caller: SubmitterCaller,
-    script: Annotated[str, Depends(submitted_script)],
+    sent: Annotated[SentScript, Depends(sent_script)],
     backend: BackendDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -105,12 +77,12 @@ def create_submission(
 
     A script that cannot be read, or that names a voice that is not allowed, is refused at once with its place.
     """
-    with backend.toolchain.database.write() as session:
+    with sent.own_lines(), backend.toolchain.database.write() as session:
         row, _ = submit(
             session,
             toolchain=backend.toolchain,
             api_key_id=caller.key_id,
-            text=script,
+            text=sent.text,
             idempotency_key=idempotency_key,
         )
     # If we crash here, the submission is stored but not queued; the sweep finds it.

@@ -28,6 +28,7 @@ from gateway.cli.mcp import mcp
 from gateway.cli.models import models
 from gateway.cli.policy import policy
 from gateway.cli.screen import screen
+from gateway.cli.script import script
 from gateway.cli.serve import serve
 from gateway.cli.signer import signer
 from gateway.cli.terminal import AssayGroup
@@ -65,6 +66,7 @@ for command in (
     work,
     mcp,
     make,
+    script,
     screen,
     verify,
     verify_report,

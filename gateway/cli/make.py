@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gateway.cli.made import chosen_formats, produced_formats, write_companions
+from gateway.cli.scriptfile import read_script_file, script_options
 from gateway.cli.terminal import Exit, console, print_json
 
 
@@ -14,12 +16,23 @@ from gateway.cli.terminal import Exit, console, print_json
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True)
 @click.option("--format", "formats", callback=chosen_formats, help="Kinds of files, for example mp3,m4a,opus,flac,wav.")
+@script_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def make(context: click.Context, script: Path, out: Path, formats: tuple[str, ...] | None, as_json: bool) -> None:
+def make(
+    context: click.Context,
+    /,
+    script: Path,
+    out: Path,
+    *,
+    formats: tuple[str, ...] | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Take SCRIPT through the gate and, if it is released, put its files into the folder OUT.
 
-    Beside the sound: transcripts (VTT, SRT, JSON), chapters, and a sheet (HTML, SVG) of what was made.
+    SCRIPT is Markdown or canonical JSON, or a text, a Podcastfy, SSML or Fountain file. Beside the sound: transcripts
+    (VTT, SRT, JSON), chapters, and a sheet (HTML, SVG) of what was made.
 
     Exit codes: 0 released, 3 refused or failed, 4 waiting for a reviewer.
     """
@@ -28,15 +41,10 @@ def make(context: click.Context, script: Path, out: Path, formats: tuple[str, ..
     from gateway.cli.embedded import embedded_gate, export
     from gateway.cli.findings import hearing_json
     from gateway.cli.following import Follower
-    from gateway.errors import InvalidRequestError
     from gateway.settings import load_settings
-    from synth.formats import parse_script
 
-    try:
-        text = script.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(f"{script} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    parse_script(text)  # the gate reads it again; here a mistake is told before anything is loaded
+    # The gate reads it again; here a mistake is told before anything is loaded.
+    text = read_script_file(script, **options).text
     screen = console(stderr=True)
     wanted = produced_formats(formats)
     settings = load_settings() if wanted is None else load_settings(renditions=wanted)

@@ -23,10 +23,10 @@ _SEVERITY = ("allow", "review", "block")
 @click.option(
     "--as",
     "written_as",
-    type=click.Choice(["auto", "script", "text"]),
+    type=click.Choice(["auto", "script", "text", "podcastfy", "ssml", "fountain"]),
     default="auto",
     show_default=True,
-    help="How the files are written; auto takes a file that begins with --- for a script.",
+    help="How the files are written; auto goes by their first characters and their names.",
 )
 @click.option("--language", default="en", show_default=True, help="Language of plain text; a script names its own.")
 @click.option("--guidance", is_flag=True, help="Show what the policy tells reviewers about what was found.")
@@ -58,7 +58,7 @@ def screen(  # one parameter per option is how click passes them
     screener = build_screener(settings)
     documents = []
     for name, text in texts:
-        document = _document(screener, text, written_as=written_as, language=language)
+        document = _document(screener, name, text, written_as=written_as, language=language)
         documents.append({"file": name, **document})
         if not as_json:
             _show(name, text, document, with_scores=scores)
@@ -93,11 +93,15 @@ def _read(name: str) -> str:
         raise InvalidRequestError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def _document(screener: Screener, text: str, *, written_as: str, language: str) -> dict[str, Any]:
+def _document(screener: Screener, name: str, text: str, *, written_as: str, language: str) -> dict[str, Any]:
     from gateway.facts import decision_document
     from gateway.screening import Format, looks_like_script, read_manuscript
+    from synth.adopting import guess_format
 
-    chosen = (Format.SCRIPT if looks_like_script(text) else Format.TEXT) if written_as == "auto" else Format(written_as)
+    if written_as != "auto":
+        chosen = Format(written_as)
+    else:
+        chosen = Format.SCRIPT if looks_like_script(text) else Format(guess_format(text, name=name) or "text")
     examination = screener.examine(read_manuscript(text, written_as=chosen, language=language))
     highest = {name: round(score, 4) for name, score in sorted(examination.scores.items())}
     return {**decision_document(examination.decision), "scores": highest}

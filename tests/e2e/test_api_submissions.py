@@ -227,3 +227,72 @@ def test_events_say_who_did_what_only_by_kind(gate: Gate, released: str) -> None
     events = gate.client("submitter").get(f"/v1/submissions/{released}").json()["events"]
     assert all(set(event) == {"index", "kind", "at"} for event in events)
     assert json.dumps(events).count("actor") == 0
+
+
+CANONICAL = json.dumps(
+    {
+        "format": "assay-script",
+        "version": 1,
+        "title": "Canonical",
+        "voices": {"ANN": "hum-low"},
+        "chapters": [{"parts": [{"speaker": "ANN", "text": "Hello."}]}],
+    }
+)
+
+
+def test_canonical_json_is_a_script_bare_and_inside(gate: Gate) -> None:
+    client = gate.client("submitter")
+    headers = {"Content-Type": "application/vnd.assay.script+json"}
+    bare = client.post("/v1/submissions", content=CANONICAL, headers=headers)
+    inside = client.post("/v1/submissions", json={"script": CANONICAL})
+    assert (bare.status_code, bare.json()["title"]) == (202, "Canonical")
+    assert inside.json()["title"] == "Canonical"
+    assert client.get(bare.headers["location"]).json()["script"] == CANONICAL
+
+
+def test_a_file_without_a_head_gets_one(gate: Gate) -> None:
+    client = gate.client("submitter")
+    body = "<Person1>Hello.</Person1>\n<Person2>Hi.</Person2>"
+    voices = {"Person1": "hum-low", "Person2": "hum-low"}
+    sent = {"script": body, "format": "podcastfy", "title": "A talk", "voices": voices}
+    answer = client.post("/v1/submissions", json=sent)
+    assert (answer.status_code, answer.json()["title"]) == (202, "A talk")
+    stored = client.get(answer.headers["location"]).json()["script"]
+    assert stored.endswith(body)
+    assert "format: podcastfy" in stored
+    bare = client.post(
+        "/v1/submissions?title=A+talk&voice=Person1=hum-low&voice=Person2=hum-low",
+        content=body,
+        headers={"Content-Type": "text/plain"},
+    )
+    assert client.get(bare.headers["location"]).json()["script"] == stored
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "line"),
+    [
+        ("<speak>Hello.\n\n<audio src='http://127.0.0.1/x'/></speak>", "application/ssml+xml", 3),
+        ("<!DOCTYPE speak [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><speak>&a;</speak>", "application/ssml+xml", 1),
+        ("One.\nkil\u200bl", "text/plain", 2),
+        ("<Person1>Hello.</Person1>\nlost words", "text/plain", 2),
+        ('{"format": "assay-script",\n"version": 2}', "application/vnd.assay.script+json", 2),
+    ],
+)
+def test_an_error_points_at_the_line_that_was_sent(gate: Gate, body: str, media_type: str, line: int) -> None:
+    answer = gate.client("submitter").post(
+        "/v1/submissions?voice=Narrator=hum-low&voice=Person1=hum-low"
+        if "json" not in media_type
+        else "/v1/submissions",
+        content=body.encode(),
+        headers={"Content-Type": media_type},
+    )
+    assert problem(answer, 422, "invalid-script")["line"] == line
+
+
+def test_a_whole_script_takes_no_title_or_voices_from_elsewhere(gate: Gate) -> None:
+    answer = gate.client("submitter").post("/v1/submissions", json={"script": FAST, "title": "Other"})
+    problem(answer, 422, "invalid-request")
+    answer = gate.client("submitter").post(
+        "/v1/submissions?voice=oops", content=b"Hello.", headers={"Content-Type": "text/plain"}
+    )
+    problem(answer, 422, "invalid-request")

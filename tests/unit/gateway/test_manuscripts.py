@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gateway.manuscripts import manuscript_of
+from gateway.screening import Format, read_manuscript
 from policies.adapters.hibari_dictionary import HibariDictionary
 from policies.decision import Decision, Finding, Span, Verdict
 from policies.errors import ScreeningError
@@ -14,6 +15,7 @@ from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
 from policies.text import Manuscript, Origin
 from policies.views import Views
+from synth.errors import ScriptError
 from synth.formats import parse_script
 
 BAD = "kill yourself"  # stands for what a policy blocks
@@ -139,3 +141,25 @@ def test_a_place_between_words_leads_to_a_place() -> None:
     assert origin.span(0, 3) == Span(0, 5)
     assert origin.span(1, 1) == Span(4, 4)
     assert origin.span(3, 3) == Span(6, 6)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "text"),
+    [
+        (Format.SSML, f"<speak>Go\n<s>{BAD}</s></speak>"),
+        (Format.PODCASTFY, f"<Person1>Go {BAD}.</Person1>"),
+        (Format.FOUNTAIN, f"ANNA\nGo {BAD}.\n"),
+        (Format.TEXT, f"Go {BAD}."),
+        (Format.SCRIPT, document(chapters=[{"parts": [{"speaker": "ANNA", "text": f"Go {BAD}."}]}])),
+        (Format.SSML, head("ssml") + f"<speak>{BAD}</speak>"),
+    ],
+)
+def test_a_text_of_any_format_is_screened_without_being_submitted(written_as: Format, text: str) -> None:
+    screener = Screener(policy=POLICY, rules=[ForbiddenWords()])
+    decision = screener.screen(read_manuscript(text, written_as=written_as, language="en-GB"))
+    assert [text[one.span.start : one.span.end] for one in decision.findings] == [BAD]
+
+
+def test_a_file_that_cannot_be_read_is_told_in_its_own_lines() -> None:
+    with pytest.raises(ScriptError, match="line 2, column 1: sounds are not read"):
+        read_manuscript("<speak>Go\n<audio src='x'/></speak>", written_as=Format.SSML, language="en")

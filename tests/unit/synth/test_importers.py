@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from synth.adopting import adopt, format_of_name, has_head
+from synth.adapters.hibari import hibari_catalogue
+from synth.adopting import USUAL_VOICES, adopt, guess_format, has_head
 from synth.errors import ScriptError
 from synth.formats import parse_script
 from synth.script import Script
@@ -230,11 +231,17 @@ def test_an_error_in_a_file_without_head_is_told_in_its_own_lines() -> None:
 
 
 def test_what_a_file_is_shows_in_its_name_or_its_first_characters() -> None:
-    assert [format_of_name(name) for name in ("a.SSML", "b.fountain", "c.txt", "d.md")] == [
-        "ssml",
-        "fountain",
-        "text",
-        None,
-    ]
+    names = ("a.SSML", "b.fountain", "c.txt", "d.md")
+    assert [guess_format("Hello.", name=name) for name in names] == ["ssml", "fountain", "text", None]
+    beginnings = ("<Person1>x", " <speak>x", "<?xml version='1.0'?><speak/>", "Hello.", "<speaker>")
+    assert [guess_format(text) for text in beginnings] == ["podcastfy", "ssml", "ssml", None, None]
     assert has_head('\n{"format": 1}')
     assert not has_head("<speak/>")
+
+
+def test_speakers_that_nobody_chose_a_voice_for_get_embedded_ones() -> None:
+    voices = dict(parse_script(adopt("ANNA\nA.\n\nBEN\nB.\n", format="fountain").text).voices)
+    assert voices == {"ANNA": "hibari-heart", "BEN": "hibari-cedar"}
+    assert set(USUAL_VOICES["en"]) == set(hibari_catalogue().voices)
+    with pytest.raises(ScriptError, match="speaker 'Narrator' has no voice in 'de'"):
+        adopt("Guten Morgen.", format="text", language="de")

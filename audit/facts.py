@@ -281,6 +281,8 @@ FORMS: Mapping[EventKind, Form] = {
         }
     ),
     EventKind.CONSENT_REVOKED: Form({"voice": LABEL, "digest": DIGEST}),
+    EventKind.PRONUNCIATION_APPROVED: Form({"language": LABEL}),
+    EventKind.PRONUNCIATION_REVOKED: Form({"language": LABEL}),
     EventKind.FEED_CREATED: Form({"all_shows": FLAG, "expires_at": or_null(TIME)}),
     EventKind.FEED_REVOKED: Form(),
     EventKind.WEBHOOK_CREATED: Form({"owner": or_null(LABEL)}),  # API key whose submissions it hears of; null: all

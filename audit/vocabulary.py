@@ -56,6 +56,8 @@ class EventKind(StrEnum):
     GOLDEN_RETIRED = "golden.retired"  # it is put into the queue no more
     CONSENT_RECORDED = "consent.recorded"  # somebody consents to the use of a voice; the subject is the consent's id
     CONSENT_REVOKED = "consent.revoked"  # and no longer does: nothing more is spoken or released under it
+    PRONUNCIATION_APPROVED = "pronunciation.approved"  # scripts may ask for it; the subject is the entry's digest
+    PRONUNCIATION_REVOKED = "pronunciation.revoked"  # and only after a review from now on
     FEED_CREATED = "feed.created"  # a listener may hear shows that are not for everybody; the subject is the feed
     FEED_REVOKED = "feed.revoked"  # and no longer may
     WEBHOOK_CREATED = "webhook.created"  # an address is told of changes from now on; the subject is the endpoint

@@ -16,6 +16,7 @@ from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
 from gateway.manuscripts import manuscript_of
+from gateway.pronunciations import refuse_unapproved
 from gateway.submissions import State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
 from synth.casting import cast_voices
@@ -58,6 +59,8 @@ def submit(
         settings=toolchain.settings,
         at=at,
     )
+    if toolchain.settings.unapproved_pronunciations == "refuse":
+        refuse_unapproved(session, script)
     row = Submission(
         id=new_episode_id(),
         state=State.RECEIVED.value,

@@ -96,8 +96,13 @@ CATALOGUE: tuple[RemoteModel, ...] = (
         purpose="Coqui XTTS v2: 17 languages, speaks like a recording; NOT for commercial use",
         licence="CPML",
         files=tuple(
-            RemoteFile(f"{_XTTS}/{name}", name, "")
-            for name in ("config.json", "model.pth", "speakers_xtts.pth", "vocab.json")
+            RemoteFile(f"{_XTTS}/{name}", name, sha256)
+            for name, sha256 in (
+                ("config.json", "ef262b1454dd2a77e1461b0b2cd53e19b8a7624cc131b837d36df67356bc75e8"),
+                ("model.pth", "c7ea20001c6a0a841c77e252d8409f6a74fb423e79b3206a0771ba5989776187"),
+                ("speakers_xtts.pth", "f0f6137c19a4eab0cbbe4c99b5babacf68b1746e50da90807708c10e645b943b"),
+                ("vocab.json", "928260878a59da8a72a2a5b7687fea29d5106137669d90945430fe17e415304a"),
+            )
         ),
         terms=f"{_XTTS}/LICENSE.txt",
     ),

@@ -62,6 +62,7 @@ from gateway.facts import (
     timeline_row,
 )
 from gateway.manuscripts import manuscript_of
+from gateway.pronunciations import pronunciation_verdict, unapproved, with_unapproved
 from gateway.quality.golden import is_golden
 from gateway.sequencing import settle, settle_soon
 from gateway.submissions import (
@@ -129,7 +130,10 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.RECEIVED:
             return row.state
-        decision = self._tools.screener.screen(manuscript_of(parse_script(row.script)))
+        script = parse_script(row.script)
+        decision = self._tools.screener.screen(manuscript_of(script))
+        with self._tools.database.read() as session:
+            decision = with_unapproved(decision, unapproved(session, script))
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             row.decision = decision_document(decision)
@@ -254,7 +258,12 @@ class Pipeline:
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             verdict = strictest(
-                [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
+                [
+                    self._verdict(row),
+                    self._heard_verdict(session, row.id),
+                    self._consent_verdict(session, row),
+                    pronunciation_verdict(session, parse_script(row.script)),
+                ]
             )
             facts: dict[str, Fact] = {"verdict": verdict.value}
             # What a reviewer took sentences out of, a reviewer decides: nobody has heard what is left.

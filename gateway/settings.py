@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     private_shows: tuple[str, ...] = Field(
         (), description="Shows that only listeners with a feed of their own hear; `*` means all."
     )
+    unapproved_pronunciations: Literal["review", "refuse"] = Field(
+        "review", description="What becomes of scripts with pronunciations that nobody approved."
+    )
     purposes: tuple[Purpose, ...] = Field(
         ("editorial",),
         min_length=1,

@@ -57,4 +57,5 @@ SubmissionLister = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.AUDIT
 WithdrawalCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 ScreeningCaller = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 WebhookReader = Annotated[Caller, Depends(Requires(Role.SUBMITTER, Role.AUDITOR, Role.ADMIN))]
+PronunciationCaller = Annotated[Caller, Depends(Requires(Role.REVIEWER, Role.SENIOR_REVIEWER, Role.ADMIN))]
 AdminCaller = Annotated[Caller, Depends(Requires(Role.ADMIN))]

@@ -20,6 +20,7 @@ from gateway.api import (
     perspective,
     policy,
     problems,
+    pronunciations,
     reviews,
     screenings,
     softbinding,
@@ -58,6 +59,7 @@ ROUTERS = (
     channel.router,
     listeners.router,
     webhooks.router,
+    pronunciations.router,
     pages.router,
     health.router,
 )

@@ -22,6 +22,7 @@ from gateway.cli.feed import feed
 from gateway.cli.fsck import fsck
 from gateway.cli.golden import golden
 from gateway.cli.keygen import keygen
+from gateway.cli.lexicon import lexicon
 from gateway.cli.log import log
 from gateway.cli.make import make
 from gateway.cli.mcp import mcp
@@ -80,6 +81,7 @@ for command in (
     voices,
     consent,
     feed,
+    lexicon,
     signer,
     policy,
     log,

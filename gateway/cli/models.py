@@ -78,6 +78,6 @@ def pull(name: str) -> None:
         folder = convert_audioseal(*paths)
         click.echo(f"To use it, set ASSAY_AUDIOSEAL_WEIGHTS={folder}", err=True)
     if not model.pinned:
-        folder = paths[0].parent
-        click.echo("No digest of these files is known here. Compare them with their author's, then pin them:", err=True)
-        click.echo(f"  assay voices pin {folder} --id ID --licence {model.licence}", err=True)
+        click.echo("No digest of these files is known here. Compare them with their author's first.", err=True)
+    if model.name == "xtts-v2":
+        click.echo(f"To use it: assay voices pin {paths[0].parent} --id ID --licence {model.licence}", err=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 
 from gateway import modelfiles
+from gateway.cli import main
 from gateway.errors import InvalidRequestError, StorageError
 from gateway.modelfiles import CATALOGUE, RemoteFile, RemoteModel, find_model, pull
 from policies.errors import ModelUnavailableError
@@ -122,8 +124,7 @@ def test_every_official_file_is_pinned_and_fetched_over_tls() -> None:
     files = [file for one in CATALOGUE for file in one.files]
     assert files
     assert all(file.url.startswith("https://") for file in files)
-    # Where nobody published a digest, the operator pins what was fetched before anything uses it.
-    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in files if "XTTS" not in file.url)
+    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in files)
 
 
 def test_a_file_without_a_known_pin_is_kept_whole_or_not_at_all(host: str, tmp_path: Path) -> None:
@@ -134,3 +135,25 @@ def test_a_file_without_a_known_pin_is_kept_whole_or_not_at_all(host: str, tmp_p
     with pytest.raises(ModelUnavailableError):
         pull(model(f"{host}/cut", ""), tmp_path / "other", progress=ignore)
     assert not any(file.is_file() for file in (tmp_path / "other").rglob("*"))
+
+
+def test_command_fetches_a_model_whose_terms_are_accepted_and_says_how_to_use_it(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = {name: hashlib.sha256(CONTENT).hexdigest() for name in ("model.pth", "config.json")}
+    files = tuple(RemoteFile(f"{host}/file", name, pin) for name, pin in pins.items())
+    own = RemoteModel("xtts-v2", "speaks", "CPML", files, terms=f"{host}/LICENSE.txt")
+    monkeypatch.setattr(modelfiles, "CATALOGUE", (own,))
+    monkeypatch.setattr(modelfiles.find_model, "__defaults__", ((own,),))
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    refused = CliRunner().invoke(main, ["models", "pull", "xtts-v2"])
+    assert refused.exit_code == 1
+    assert f"licence CPML {host}/LICENSE.txt" in refused.output
+    assert Host.requests == []
+    monkeypatch.setenv("ASSAY_ACCEPTED_LICENCES", '["CPML"]')
+    fetched = CliRunner().invoke(main, ["models", "pull", "xtts-v2"])
+    assert fetched.exit_code == 0, fetched.output
+    assert (tmp_path / "models" / "xtts-v2" / "model.pth").read_bytes() == CONTENT
+    assert f"assay voices pin {tmp_path / 'models' / 'xtts-v2'} --id ID --licence CPML" in " ".join(
+        fetched.output.split()
+    )

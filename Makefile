@@ -73,7 +73,7 @@ test-browser: setup-dev ## the pages in a real browser (Debian's chromium), with
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-coqui: setup-coqui ## install coqui-tts, make a voice and run its tests, which are skipped without it
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/integration/test_coqui_voice.py tests/unit/synth/test_coqui_engine.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/integration/test_coqui_voice.py tests/unit/synth/test_coqui_engine.py tests/contract/test_voice_port.py
 
 coqui-voice: setup-coqui ## make a VITS voice for coqui-tts out of a packaged one, offline, into var/models/coqui-joe
 	@$(BIN)/python -m synth.training.coqui_voice --out var/models/coqui-joe

@@ -5,6 +5,8 @@
   a time; and the median time that one sentence takes, which is the time to the first sound of a programme.
 - **Apart**: median pitch, and the distance of long-term spectra (root mean square over third-octave bands, in dB, level
   removed), between every two voices and between two halves of the same voice.
+- **Whole**: the example briefing through all of synthesis (sentences in parallel, edges cut, 44.1 kHz, even levels),
+  next to the engine alone on the same sentences and as many threads.
 - **Keeping**: the example briefing spoken anew, spoken again from kept sentences, and with one word corrected.
 """
 
@@ -17,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -35,6 +38,7 @@ from synth.adapters.hibari_alphabet import first_unspeakable
 from synth.audio import Samples
 from synth.formats import parse_script
 from synth.segments import RememberingVoice, SegmentCache
+from synth.sentences import split_sentences
 from synth.speak import speak
 from synth.voice import Voice, VoiceCatalogue
 
@@ -100,6 +104,33 @@ def engine_speed(engine: HibariEngine) -> float:
     return sound / (time.perf_counter() - began)
 
 
+def whole(engine: HibariEngine, voice: str, *, workers: int, rounds: int) -> tuple[float, float, float, float, float]:
+    """Return for the briefing: seconds of sound, of the engine alone, of `speak` around it, and processor seconds.
+
+    The engine gets the same sentences, on as many threads. Both take turns and the fastest of each counts, because
+    others use the machine too; processor seconds are those of the same rounds.
+    """
+    script = parse_script(re.sub(r"hibari-[a-z]+", voice, SCRIPT.read_text()))
+    catalogue = hibari_catalogue(engine)
+    sentences = [one for utterance in script.utterances for one in split_sentences(utterance.text)]
+    own = engine._engine  # the benchmark alone looks inside
+    length = 0.0
+    alone: list[tuple[float, float]] = []
+    around: list[tuple[float, float]] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(rounds):
+            began, busy = time.perf_counter(), time.process_time()
+            for _sound in pool.map(lambda sentence: own(sentence, seed=1), sentences):
+                pass
+            alone.append((time.perf_counter() - began, time.process_time() - busy))
+            began, busy = time.perf_counter(), time.process_time()
+            length = speak(script, catalogue, workers=workers).duration
+            around.append((time.perf_counter() - began, time.process_time() - busy))
+    engine_wall, engine_cpu = (min(column) for column in zip(*alone, strict=True))
+    wall, cpu = (min(column) for column in zip(*around, strict=True))
+    return length, engine_wall, wall, engine_cpu, cpu
+
+
 def pitch_and_spectrum(sound: Samples) -> tuple[float, np.ndarray]:
     """Return the median pitch in Hz, by autocorrelation, and the long-term spectrum in third-octave bands, in dB."""
     size = round(0.05 * RATE)
@@ -162,6 +193,7 @@ def main() -> None:
     """Run the benchmark and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--coqui", type=Path, help="folder that `make coqui-voice` has written")
+    parser.add_argument("--rounds", type=int, default=8, help="of whole synthesis and engine, in turns")
     parser.add_argument("--voice", action="append", help="measure this voice alone; may be given several times")
     arguments = parser.parse_args()
     folder = arguments.coqui
@@ -195,7 +227,16 @@ def main() -> None:
     for one, other, semitones, distance in pairs:
         print(f"| {one}, {other} | {semitones:.1f} | {distance:.1f} |")
     print(f"\nHalves of one voice differ by {within:.1f} dB at most.\n")
-    print("| briefing by | sound, s | spoken, s | again, s | one word corrected, s |\n|---|---|---|---|---|")
+    print("| whole synthesis by | threads | sound, s | engine alone, s | all of it, s | × | processor, s | × |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in [name for name in ("hibari-heart", "hibari-cedar") if name in voices]:
+        for workers in (1, 2):
+            length, alone, wall, alone_cpu, cpu = whole(hibari, name, workers=workers, rounds=arguments.rounds)
+            print(
+                f"| {name} | {workers} | {length:.0f} | {alone:.2f} | {wall:.2f} | {wall / alone:.2f} "
+                f"| {alone_cpu:.2f}, {cpu:.2f} | {cpu / alone_cpu:.2f} |"
+            )
+    print("\n| briefing by | sound, s | spoken, s | again, s | one word corrected, s |\n|---|---|---|---|---|")
     chosen = [voices[name] for name in ("hibari-heart", "coqui-joe") if name in voices]
     for name, length, anew, again, corrected in keeping(chosen):
         print(f"| {name} | {length:.0f} | {anew:.2f} | {again:.2f} | {corrected:.2f} |")

@@ -87,10 +87,11 @@ def speak(
     lines = list(lines_of(script, voices, pace, disclosure, room))
     if sum(line.gap for line in lines) > max_seconds:
         raise _too_long(max_seconds)
-    sentences = _synthesise(lines, workers, max_seconds, progress)
+    levels = _Levels()
+    sentences = _synthesise(lines, workers, max_seconds, progress, levels)
     if reminder is not None:
         lines, sentences = _with_reminders(lines, sentences, reminder, next(iter(voices.values())), pace)
-    gains = _even_gains(lines, sentences)
+    gains = levels.even_gains()
     trailing = pace.end + (script.utterances[-1].pause_after if script.utterances else 0.0)
     trailing += room.after if room is not None else 0.0
     return _assemble(lines, sentences, gains, trailing, max_seconds)
@@ -177,14 +178,19 @@ def _with_reminders(
 
 
 def _synthesise(
-    lines: list[Line], workers: int, max_seconds: float, progress: Callable[[int, int], None] | None
+    lines: list[Line],
+    workers: int,
+    max_seconds: float,
+    progress: Callable[[int, int], None] | None,
+    levels: _Levels,
 ) -> list[Samples]:
-    """Speak all lines at `SAMPLE_RATE`, in order, on `workers` threads."""
+    """Speak all lines at `SAMPLE_RATE`, in order, on `workers` threads, and measure them for `levels`."""
     sentences: list[Samples] = []
     length = 0.0
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="speak")
     try:
-        for done, samples in enumerate(pool.map(speak_line, lines), start=1):
+        for done, (line, (native, samples)) in enumerate(zip(lines, pool.map(_spoken, lines), strict=True), start=1):
+            levels.add(line.voice, native)
             sentences.append(samples)
             length += len(samples) / SAMPLE_RATE
             if length > max_seconds:
@@ -199,6 +205,11 @@ def _synthesise(
 
 def speak_line(line: Line, sample_rate: int = SAMPLE_RATE) -> Samples:
     """Speak one sentence, cut the silence at its edges, and bring it to `sample_rate`."""
+    return _spoken(line, sample_rate)[1]
+
+
+def _spoken(line: Line, sample_rate: int = SAMPLE_RATE) -> tuple[Samples, Samples]:
+    """Return a sentence without the silence at its edges, at the voice's rate and at `sample_rate`."""
     voice = line.voice
     samples = voice.speak(line.text, seed=seed_of(voice, line.text))
     check_samples(samples, voice.sample_rate)
@@ -206,7 +217,7 @@ def speak_line(line: Line, sample_rate: int = SAMPLE_RATE) -> Samples:
     if trimmed is None:
         raise VoiceError(f"voice '{voice.id}' spoke a sentence of {len(line.text)} characters as silence; reword it")
     resampled: Samples = soxr.resample(trimmed, voice.sample_rate, sample_rate, quality="HQ")
-    return resampled
+    return trimmed, resampled
 
 
 def seed_of(voice: Voice, text: str) -> int:
@@ -232,26 +243,36 @@ def _trim(samples: Samples, sample_rate: int) -> Samples | None:
     return trimmed
 
 
-def _even_gains(lines: list[Line], sentences: list[Samples]) -> dict[str, np.float32]:
-    """Return one factor per voice that brings all it says to `VOICE_LUFS`; sentences keep their own dynamics."""
-    meters: dict[str, LoudnessMeter] = {}
-    energies: dict[str, tuple[float, int]] = {}
-    for line, samples in zip(lines, sentences, strict=True):
-        meters.setdefault(line.voice.id, LoudnessMeter(SAMPLE_RATE)).add(samples)
-        energy, count = energies.get(line.voice.id, (0.0, 0))
-        energies[line.voice.id] = (energy + float(np.sum(np.square(samples, dtype=np.float64))), count + len(samples))
-    gains = {}
-    for voice_id, meter in meters.items():
-        loudness = meter.integrated()
-        if loudness is None:
-            # A voice that says one short word has no loudness in the sense of BS.1770; its plain level serves.
-            energy, count = energies[voice_id]
-            loudness = 10.0 * math.log10(energy / count)
-        gain = VOICE_LUFS - loudness
-        if gain > MAX_VOICE_GAIN_DB:
-            raise VoiceError(f"voice '{voice_id}' spoke at {loudness:.0f} LUFS, next to nothing; check its engine")
-        gains[voice_id] = np.float32(10.0 ** (gain / 20.0))
-    return gains
+class _Levels:
+    """How loud each voice speaks, measured sentence by sentence while others are still being spoken.
+
+    At the voice's own rate: a resampled sentence is as loud, and costs twice as much to measure.
+    """
+
+    def __init__(self) -> None:
+        self._meters: dict[str, LoudnessMeter] = {}
+        self._energies: dict[str, tuple[float, int]] = {}
+
+    def add(self, voice: Voice, samples: Samples) -> None:
+        """Take the next sentence of a voice, at its rate."""
+        self._meters.setdefault(voice.id, LoudnessMeter(voice.sample_rate)).add(samples)
+        energy, count = self._energies.get(voice.id, (0.0, 0))
+        self._energies[voice.id] = (energy + float(np.dot(samples, samples)), count + len(samples))
+
+    def even_gains(self) -> dict[str, np.float32]:
+        """Return one factor per voice that brings all it says to `VOICE_LUFS`; sentences keep their own dynamics."""
+        gains = {}
+        for voice_id, meter in self._meters.items():
+            loudness = meter.integrated()
+            if loudness is None:
+                # A voice that says one short word has no loudness in the sense of BS.1770; its plain level serves.
+                energy, count = self._energies[voice_id]
+                loudness = 10.0 * math.log10(energy / count)
+            gain = VOICE_LUFS - loudness
+            if gain > MAX_VOICE_GAIN_DB:
+                raise VoiceError(f"voice '{voice_id}' spoke at {loudness:.0f} LUFS, next to nothing; check its engine")
+            gains[voice_id] = np.float32(10.0 ** (gain / 20.0))
+        return gains
 
 
 def _assemble(

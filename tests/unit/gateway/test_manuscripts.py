@@ -15,6 +15,7 @@ from policies.policy import DEFAULT_PACK, Policy
 from policies.screen import Screener
 from policies.text import Manuscript, Origin
 from policies.views import Views
+from synth.adopting import adopt
 from synth.errors import ScriptError
 from synth.formats import parse_script
 
@@ -163,3 +164,18 @@ def test_a_text_of_any_format_is_screened_without_being_submitted(written_as: Fo
 def test_a_file_that_cannot_be_read_is_told_in_its_own_lines() -> None:
     with pytest.raises(ScriptError, match="line 2, column 1: sounds are not read"):
         read_manuscript("<speak>Go\n<audio src='x'/></speak>", written_as=Format.SSML, language="en")
+
+
+def test_the_head_that_a_file_is_given_is_nothing_to_be_found_in() -> None:
+    body = "Title: The Fog\n\nINT. PIER - DAY\n\nANNA\nGood evening, the fog is here.\n\nBEN\nThen we will stay.\n"
+    script = parse_script(adopt(body, format="fountain", untitled="talk").text)
+    assert script.title == "The Fog"
+    manuscript = manuscript_of(script)
+    # As a Markdown script would stand, so that rules meet what they know.
+    assert manuscript.text.split("\n\n") == [
+        "title: The Fog",
+        "# PIER - DAY",
+        "ANNA: Good evening, the fog is here.",
+        "BEN: Then we will stay.",
+        "",
+    ]

@@ -108,7 +108,7 @@ def test_dialogue_is_spoken_and_directions_are_not() -> None:
         "Ben. /* cut\nthis */ So.\n\n@Ben ^\nYes. [[check]]\n\nCUT TO:\n\n.PIER\n\n= They part.\n\nBEN\nBye.\n"
     )
     script = parse_script(fountain(body))
-    assert [chapter.title for chapter in script.chapters] == ["INT. HARBOUR - NIGHT", "PIER"]
+    assert [chapter.title for chapter in script.chapters] == ["HARBOUR - NIGHT", "PIER"]
     assert said(script) == [("ANNA", "Good evening, Ben. So."), ("BEN", "Yes."), ("BEN", "Bye.")]
     assert written_at(script) == "Good evening,\nBen. So."
     messages = [note.message for note in script.notes]
@@ -170,7 +170,7 @@ REFUSED = [
     (
         "fountain: scene without words",
         fountain("INT. A\n\nINT. B\n\nANNA\nYes.\n\nBEN\nYes.\n"),
-        "'INT. A' has no words",
+        "'A' has no words",
     ),
     ("unknown format", text("x").replace("format: text", "format: docx"), "line 3, column 9: the body is in one of"),
 ]

@@ -257,14 +257,8 @@ class Pipeline:
         """5. Approve by policy if nothing was found and settings allow it; otherwise open a case for a person."""
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            verdict = strictest(
-                [
-                    self._verdict(row),
-                    self._heard_verdict(session, row.id),
-                    self._consent_verdict(session, row),
-                    pronunciation_verdict(session, parse_script(row.script)),
-                ]
-            )
+            found = [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
+            verdict = strictest([*found, pronunciation_verdict(session, parse_script(row.script))])
             facts: dict[str, Fact] = {"verdict": verdict.value}
             # What a reviewer took sentences out of, a reviewer decides: nobody has heard what is left.
             alone = verdict is Verdict.ALLOW and self._tools.settings.approve_allowed and row.revises is None

@@ -20,7 +20,7 @@ from synth.assets import EMBEDDED, AssetCatalogue, read_assets
 from synth.audio import Samples, Speech
 from synth.decode import decode
 from synth.encode import encode_mp3
-from synth.markdown import parse_script
+from synth.formats import parse_script
 from synth.master import master
 from synth.mix import Room, mix
 from synth.reminders import Reminder

@@ -15,11 +15,10 @@ from gateway.quality.golden import Known, add_golden
 from gateway.quality.rows import Exposure, GoldenCase, Judgement, Pace
 from gateway.sequencing import settle
 from tests.api_gate import a_script
-from tests.browser import test_console_pages as console_pages
+from tests.browser.accessibility import check
 from tests.browser.conftest import Site
 from tests.console_gate import make_account
 
-check, open_page, insecure = console_pages.check, console_pages.open_page, console_pages.insecure
 pytestmark = pytest.mark.usefixtures("insecure")
 VERDICTS = ("approve", "reject", "approve", "request_changes", "approve")
 VIEWS: list[tuple[str, dict[str, Any]]] = [

@@ -162,6 +162,26 @@ FORMS: Mapping[EventKind, Form] = {
         },
         {"revises": LABEL},  # the episode from which a reviewer took sentences out
     ),
+    EventKind.UPLOAD_RECEIVED: Form(
+        {
+            "sha256": SHA256,  # of the file as it was sent
+            "media_type": LABEL,
+            "size": COUNT,  # bytes
+            "duration": NUMBER,  # seconds
+            "language": LABEL,
+            "declared_source_type": LABEL,  # the sender's word, not verified
+        }
+    ),
+    EventKind.UPLOAD_EXAMINED: Form(
+        {
+            "conclusion": SLUG,  # of verification
+            "credentials": or_null(SLUG),
+            "layers": list_of(LABEL),  # whose mark is in it
+            "transcribed": FLAG,
+            "words": COUNT,  # that were heard
+        },
+        {"episode": LABEL},  # released here, that it is a copy of
+    ),
     EventKind.SCREENING_DECIDED: Form(_DECISION),
     EventKind.SCREENING_SHADOWED: Form(
         {

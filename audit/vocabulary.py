@@ -10,6 +10,8 @@ class EventKind(StrEnum):
 
     # An episode's way through the gate; the subject is the episode.
     SUBMISSION_RECEIVED = "submission.received"  # a script was accepted for screening
+    UPLOAD_RECEIVED = "upload.received"  # sound that was made elsewhere was accepted for screening
+    UPLOAD_EXAMINED = "upload.examined"  # whose credentials and marks it came with, before ours were set
     SCREENING_DECIDED = "screening.decided"  # the policy gave its verdict
     SCREENING_SHADOWED = "screening.shadowed"  # a policy in shadow gave its verdict, or failed; it decides nothing
     SUBMISSION_BLOCKED = "submission.blocked"  # terminal: the policy forbids it

@@ -64,6 +64,7 @@ from gateway.submissions import (
     State,
     Submission,
     Timeline,
+    Upload,
     lock,
     move,
 )
@@ -275,6 +276,12 @@ class Eraser:
             erasure = session.get_one(Erasure, episode_id)
             clips = session.exec(select(Clip).where(Clip.episode_id == episode_id)).all()
             _clear(session, row, public=row.state == State.RELEASED, audio=erasure.audio)
+            upload = session.get(Upload, episode_id)
+            unmarked = upload.sha256 if upload is not None and upload.held else None
+            if upload is not None and unmarked is not None:
+                upload.held = False
+                others = select(Upload.episode_id).where(col(Upload.sha256) == unmarked, col(Upload.held).is_(True))
+                unmarked = None if session.exec(others.limit(1)).first() is not None else unmarked
         # 3. Names are the hashes of bytes that carry this episode's own marks, so no other episode has the same file.
         removed = 0
         if self._segments is not None:
@@ -284,6 +291,8 @@ class Eraser:
                 raise StorageError(
                     f"{self._segments} cannot be removed: {error.strerror}; remove it by hand"
                 ) from error
+        if unmarked is not None:  # the file that an upload came in: not public, and needed by nobody any more
+            removed += self._blobs.remove(unmarked)
         if erasure.audio:
             for name in {name for clip in clips for name in (clip.sha256, clip.manifest_sha256)}:
                 removed += self._blobs.remove(name)

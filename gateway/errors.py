@@ -241,6 +241,22 @@ class ReleaseRefusedError(GatewayError):
     title = "The episode must not be released"
 
 
+class UploadRefusedError(GatewayError):
+    """The policy does not let a file, or words about it, be saved; the message says why."""
+
+    slug = "upload-refused"
+    status = 422
+    title = "The upload may not be saved"
+
+
+class DraftError(GatewayError):
+    """The language model that drafts gave no usable answer."""
+
+    slug = "draft-failed"
+    status = 502
+    title = "The draft could not be made"
+
+
 class SpeechRefusedError(GatewayError):
     """The policy does not let a text be spoken at once; `findings` say why, `episode_id` where that is recorded."""
 

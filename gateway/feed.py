@@ -1,6 +1,7 @@
 """The podcast feed of released episodes (RSS 2.0, PSP-1, Podcasting 2.0; pure, values in and bytes out).
 
 Every item says that it is made by AI, in words and in `podcast:txt purpose="ai-content"`; there is no switch for it.
+Only an upload whose sender declares that no machine made it says that instead, and that nobody has verified it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ _PREFIXES = {"atom": ATOM, "itunes": ITUNES, "podcast": PODCAST, "psc": PSC}
 PODCAST_GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")  # fixed by the podcast namespace
 CATEGORY = "Technology"  # one of Apple's categories, in their spelling
 DISCLOSURE = "This episode was made with artificial intelligence. The voices are synthetic."
+DECLARED = "This episode was made elsewhere, with artificial intelligence, as its sender declares."
+DECLARED_HUMAN = (
+    "This episode was made elsewhere. Its sender declares that it was made without artificial intelligence; nobody has "
+    "verified that."
+)
 TRANSCRIPTS = {"vtt": "text/vtt", "srt": "application/x-subrip", "json": "application/json"}  # the preferred one first
 MIN_LISTED_CHAPTERS = 3  # directories read chapter times out of a description from three on
 MAX_CHANNEL_DESCRIPTION_BYTES = 4000  # PSP-1
@@ -55,6 +61,8 @@ class FeedEpisode:
     chapters_url: str
     chapters: tuple[tuple[float, str], ...] = ()  # (seconds, title)
     speakers: tuple[str, ...] = ()
+    synthetic: bool = True  # as far as anybody knows
+    made_here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,8 @@ def _add_item(head: ET.Element, episode: FeedEpisode, channel: Channel) -> None:
     _add(item, f"{{{ITUNES}}}duration", str(round(episode.duration)))
     _add(item, f"{{{ITUNES}}}episodeType", "full")
     _add(item, f"{{{ITUNES}}}explicit", "false")
-    _add(item, f"{{{PODCAST}}}txt", "true", purpose="ai-content")
+    if episode.synthetic:
+        _add(item, f"{{{PODCAST}}}txt", "true", purpose="ai-content")
     for speaker in episode.speakers:
         _add(item, f"{{{PODCAST}}}person", f"{speaker} (synthetic voice)", role="host")
     for ending, media_type in TRANSCRIPTS.items():
@@ -149,7 +158,8 @@ def _add_rendition(item: ET.Element, file: FeedFile, *, default: bool) -> None:
 
 def _description(episode: FeedEpisode) -> str:
     """Return HTML of the few elements that PSP-1 allows."""
-    lines = [f"<p>{escape(DISCLOSURE)}</p>"]
+    disclosure = DISCLOSURE if episode.made_here else DECLARED if episode.synthetic else DECLARED_HUMAN
+    lines = [f"<p>{escape(disclosure)}</p>"]
     if len(episode.chapters) >= MIN_LISTED_CHAPTERS and episode.chapters[0][0] < 1.0:
         lines += [f"<p>{_clock(start)} {escape(title)}</p>" for start, title in episode.chapters]
     return "".join(lines)

@@ -176,7 +176,8 @@ def _wrong_transcript(session: Session, log: Log, hearing: EpisodeHearing) -> It
     except AuditError as error:
         yield f"events of {hearing.episode_id}: {error}"
         return
-    said = [one.event.facts for one in events if one.event.kind is EventKind.SPEECH_HEARD]
+    heard = [one.event.facts for one in events if one.event.kind is EventKind.SPEECH_HEARD]
+    said = [facts for facts in heard if facts.get("checked") is not False]  # clips of an upload are not heard again
     keys = ("transcript_digest", "transcript_commitment")  # the first, bare, in entries of version 1
     logged = [({facts[key] for key in keys if key in facts}, facts.get("verdict")) for facts in said]
     stored = {digest_of(" ".join(str(word[0]) for word in hearing.transcript))}

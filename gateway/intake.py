@@ -17,11 +17,13 @@ from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
 from gateway.manuscripts import manuscript_of
 from gateway.pronunciations import refuse_unapproved
-from gateway.submissions import State, Submission, new_episode_id
+from gateway.submissions import Kind, State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
+from policies.text import Manuscript, Turn
 from synth.casting import cast_voices
 from synth.formats import parse_script
 
+HEARD_SPEAKER = "heard"  # who speaks in an upload; nobody knows who it is
 MAX_IDEMPOTENCY_KEY = 255  # characters, as wide as the column
 
 
@@ -109,3 +111,27 @@ def _earlier(session: Session, api_key_id: str, idempotency_key: str | None, dig
             episode_id=row.id,
         )
     return row
+
+
+def manuscript_for(row: Submission) -> Manuscript:
+    """Return what is screened of a stored submission; raises `ScriptError` if a script cannot be read any more."""
+    if row.kind == Kind.UPLOAD:
+        return heard_manuscript(row.script, row.language)
+    return manuscript_of(parse_script(row.script))
+
+
+def voices_of(row: Submission) -> list[str]:
+    """Return the voices that a stored submission names; none for an upload, because nobody here knows whose it is."""
+    return [] if row.kind == Kind.UPLOAD else [voice for _, voice in parse_script(row.script).voices]
+
+
+def heard_text(title: str, show: str, words: str) -> str:
+    """Return the text of an upload: what is shown about it, and what was heard in it."""
+    return f"{title}\n{show}\n\n{words}"
+
+
+def heard_manuscript(text: str, language: str) -> Manuscript:
+    """Return what is screened of an upload: title and show, then one turn of what was heard."""
+    begin = text.find("\n\n") + 2
+    turns = (Turn(HEARD_SPEAKER, begin, len(text)),) if 1 < begin < len(text) else ()
+    return Manuscript(text=text, language=language, turns=turns)

@@ -61,6 +61,7 @@ from gateway.facts import (
     planned_sentences,
     timeline_row,
 )
+from gateway.intake import voices_of
 from gateway.manuscripts import manuscript_of
 from gateway.pronunciations import pronunciation_verdict, unapproved, with_unapproved
 from gateway.quality.golden import is_golden
@@ -79,6 +80,7 @@ from gateway.submissions import (
     move,
 )
 from gateway.toolchain import Toolchain
+from gateway.uploads import adoption, hearing
 from policies.decision import Verdict, strictest
 from policies.soundness import PlannedSentence
 from synth.credentials import Screening
@@ -120,8 +122,7 @@ class Pipeline:
                 state = durably(f"{name}, last try", partial(self._last_try, step, episode_id), patient=False)
             if state in RESTING:
                 break
-        if self._tools.shadows:
-            # Last, when the episode rests: what decides nothing must not delay anything either.
+        if self._tools.shadows:  # last, when the episode rests: what decides nothing must not delay anything either
             durably("shadow", partial(self._shadow, episode_id, state), patient=False)
         return state
 
@@ -130,6 +131,8 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.RECEIVED:
             return row.state
+        if (upload := hearing.upload_of(self._tools, row)) is not None:
+            return self._commit(episode_id, State.RECEIVED, hearing.listen(self._tools, row, upload))
         script = parse_script(row.script)
         decision = self._tools.screener.screen(manuscript_of(script))
         with self._tools.database.read() as session:
@@ -153,6 +156,9 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.SCREENED:
             return row.state
+        if (upload := hearing.upload_of(self._tools, row)) is not None:
+            made = adoption.adopt(self._tools, row, upload, screening=self._screening(row), progress=self._progress)
+            return self._commit(episode_id, State.SCREENED, made)
         script = parse_script(row.script)
         with self._tools.database.read() as session:
             consents = self._consents(session, row)
@@ -200,27 +206,27 @@ class Pipeline:
         row = self._read(episode_id)
         if row.state != State.PRODUCED:
             return row.state
-        hear, hearing, clip = self._tools.hear, None, None
+        if hearing.upload_of(self._tools, row) is not None:
+            return self._commit(episode_id, State.PRODUCED, hearing.go_on(self._tools))
+        hear, heard, clip = self._tools.hear, None, None
         if hear is not None:
-            script = parse_script(row.script)
-            clip = self._released_sound(episode_id)
+            script, clip = parse_script(row.script), self._released_sound(episode_id)
             plan = self._plan(episode_id)
-            hearing = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices), plan)
+            heard = hear(self._tools.blobs.read(clip), manuscript_of(script), dict(script.voices), plan)
 
         def change(session: Session, row: Submission, at: datetime) -> None:
-            blocked = hearing is not None and hearing.decision.verdict is Verdict.BLOCK
+            blocked = heard is not None and heard.decision.verdict is Verdict.BLOCK
             # Where a person overturned the block, the sound says what the script said: people decide, two of them.
             blocked = blocked and not block_was_overturned(session, row.id)
             move(row, State.BLOCKED if blocked else State.HEARD, at=at)
-            facts: dict[str, Fact] = {"checked": hearing is not None}
-            if hearing is not None and clip is not None:
-                facts |= hearing_facts(hearing, clip, secret_of(session, row.id))
+            facts: dict[str, Fact] = {"checked": heard is not None}
+            if heard is not None and clip is not None:
+                facts |= hearing_facts(heard, clip, secret_of(session, row.id))
+                session.add(hearing_row(row.id, heard, clip, at))
             events = [Event(EventKind.SPEECH_HEARD, at, row.id, POLICY, facts)]
-            if hearing is not None and clip is not None:
-                session.add(hearing_row(row.id, hearing, clip, at))
-                if blocked:
-                    because: dict[str, Fact] = {"policy_digest": hearing.decision.policy_digest}
-                    events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
+            if heard is not None and blocked:
+                because: dict[str, Fact] = {"policy_digest": heard.decision.policy_digest}
+                events.append(Event(EventKind.SUBMISSION_BLOCKED, at, row.id, POLICY, because))
             self._tools.log.record(session, *events)
 
         return self._commit(episode_id, State.PRODUCED, change)
@@ -463,8 +469,7 @@ class Pipeline:
 
     def _consents(self, session: Session, row: Submission) -> dict[str, str]:
         """Return the digest of the consent for each real person's voice; raises `ConsentMissingError`."""
-        voices = [voice for _, voice in parse_script(row.script).voices]
-        tools = self._tools
+        tools, voices = self._tools, voices_of(row)
         return required_consents(session, voices, cards=tools.voices.cards, settings=tools.settings, at=tools.clock())
 
     def _consent_verdict(self, session: Session, row: Submission) -> Verdict:
@@ -478,8 +483,7 @@ class Pipeline:
     def _plan(self, episode_id: str) -> list[PlannedSentence]:
         """Return when each sentence should be heard; nothing for an episode that was made before that was stored."""
         with self._tools.database.read() as session:
-            timeline = session.get(Timeline, episode_id)
-        return planned_sentences(timeline)
+            return planned_sentences(session.get(Timeline, episode_id))
 
     def _released_sound(self, episode_id: str) -> str:
         """SHA-256 of the MP3, or of another rendition where there is none: what most listeners will hear."""

@@ -12,7 +12,18 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from gateway.submissions import PUBLISHED, Clip, EpisodeRelease, EpisodeWithdrawal, State, Submission, Timeline
+from gateway.submissions import (
+    PUBLISHED,
+    Clip,
+    EpisodeFingerprint,
+    EpisodeRelease,
+    EpisodeWithdrawal,
+    State,
+    Submission,
+    Timeline,
+    Upload,
+)
+from synth.credentials import SourceType
 
 EXTENSIONS = {
     "audio/mpeg": "mp3",
@@ -78,6 +89,9 @@ class PublicEpisode:
     cues: tuple[Spoken, ...]
     chapters: tuple[tuple[float, str], ...]  # (seconds, title)
     withdrawal: Withdrawal | None = None  # None while it is released
+    synthetic: bool = True  # False for an upload whose sender declares that no machine made it
+    made_here: bool = True  # False for an upload
+    private: bool = False  # True for an upload that is not for everybody, whatever its show
 
     @property
     def state(self) -> State:
@@ -120,6 +134,31 @@ def released_since(session: Session, *, entry_index: int) -> tuple[list[str], fl
         .where(released)
     )
     return list(session.exec(statement)), float(session.exec(longest).one() or 0.0)
+
+
+def count_spoken(session: Session) -> int:
+    """Return how many episodes were spoken on request and can be recognised by their sound."""
+    return int(session.exec(_spoken(func.count())).one())
+
+
+def spoken_ids(session: Session) -> list[str]:
+    """Return the ids of the episodes that were spoken on request and can be recognised by their sound."""
+    return list(session.exec(_spoken(col(Submission.id))))
+
+
+def was_spoken(session: Session, episode_id: str) -> bool:
+    """True if this was spoken on request."""
+    row = session.get(Submission, episode_id)
+    return row is not None and row.state == State.SPOKEN
+
+
+def _spoken(wanted: Any) -> Any:
+    return (
+        select(wanted)
+        .select_from(EpisodeFingerprint)
+        .join(Submission, col(Submission.id) == col(EpisodeFingerprint.episode_id))
+        .where(col(Submission.state) == State.SPOKEN.value)
+    )
 
 
 def episode_of_clip(
@@ -189,6 +228,7 @@ def _read(session: Session, statement: Any) -> list[PublicEpisode]:
     taken_back = session.exec(select(EpisodeWithdrawal).where(col(EpisodeWithdrawal.episode_id).in_(ids)))
     withdrawals = {row.episode_id: Withdrawal(row.reason, row.withdrawn_at, row.replacement) for row in taken_back}
     timelines = {row.episode_id: row for row in session.exec(select(Timeline).where(col(Timeline.episode_id).in_(ids)))}
+    uploads = {row.episode_id: row for row in session.exec(select(Upload).where(col(Upload.episode_id).in_(ids)))}
     return [
         PublicEpisode(
             id=submission.id,
@@ -201,9 +241,16 @@ def _read(session: Session, statement: Any) -> list[PublicEpisode]:
             cues=_cues(timelines.get(submission.id)),
             chapters=_chapters(timelines.get(submission.id), submission.title),
             withdrawal=withdrawals.get(submission.id),
+            synthetic=_is_synthetic(uploads.get(submission.id)),
+            made_here=submission.id not in uploads,
+            private=submission.id in uploads and uploads[submission.id].private,
         )
         for submission, release in rows
     ]
+
+
+def _is_synthetic(upload: Upload | None) -> bool:
+    return upload is None or SourceType(upload.source_type).is_synthetic
 
 
 def _cues(timeline: Timeline | None) -> tuple[Spoken, ...]:

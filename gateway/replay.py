@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 
-from gateway.manuscripts import manuscript_of
+from gateway.intake import manuscript_for
 from gateway.submissions import Submission
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
 from synth.errors import SynthError
-from synth.formats import parse_script
 
 if TYPE_CHECKING:
     from gateway.db import Database
@@ -96,7 +95,7 @@ def _compare(row: Submission, screener: Screener, against: Screener | None, resu
 def _judge(row: Submission, screener: Screener) -> tuple[Outline, str]:
     """Return what the screener says, and the reason if it could not."""
     try:
-        return Outline.of(screener.screen(manuscript_of(parse_script(row.script)))), ""
+        return Outline.of(screener.screen(manuscript_for(row))), ""
     except (PolicyError, SynthError) as error:
         return Outline(FAILED), str(error)
 

@@ -37,6 +37,7 @@ from gateway.quality.wellness import note_exposure
 from gateway.redaction import take_out
 from gateway.revisions import revise
 from gateway.submissions import EpisodeApproval, EpisodeHearing, ReviewCase, State, Submission, lock, move
+from gateway.submissions import Kind as SentKind
 
 MAX_REASON = 2_000  # characters: a reason, not a report
 MAX_CATEGORIES = 10
@@ -311,6 +312,8 @@ class ReviewDesk:
             row, case = self._decidable(session, episode_id, reviewer, role, version, now)
             if row.script != source:
                 raise ConflictError(f"episode {episode_id} has changed since it was read; read it again")
+            if row.kind == SentKind.UPLOAD:
+                raise InvalidRequestError("nothing can be taken out of sound that was made elsewhere; request changes")
             chosen = _chosen(session, row, categories)
             if is_golden(session, episode_id):
                 self._end_golden(session, row, case, "request_changes", reviewer, role, text)

@@ -201,6 +201,17 @@ class Settings(BaseSettings):
     tsa_roots: Path | None = Field(None, description="PEM file with the root certificates that its stamps lead to.")
     tsa_required: bool = Field(False, description="Release waits for a time stamp, too.")
     voices: Path | None = Field(None, description="File (TOML) that adds voices to the embedded ones.")
+    draft_url: str = Field("", description="OpenAI-compatible base URL of the language model that drafts scripts.")
+    draft_model: str = Field("", max_length=200, description="Name of that model.")
+    draft_api_key: SecretStr = Field(SecretStr(""), description="Bearer token for the endpoint for drafts.")
+    draft_timeout_seconds: float = Field(120.0, gt=0, le=600, description="How long a draft may take, in seconds.")
+    draft_allow_plain_http: bool = Field(
+        False, description="Let sources and key go to the endpoint for drafts unencrypted, beyond this machine."
+    )
+    uploads: bool = Field(True, description="Take sound that was made elsewhere (`POST /v1/intakes`).")
+    wordless: Literal["review", "allow"] = Field(
+        "review", description="What becomes of an upload in which no words are heard: a person decides, or it passes."
+    )
     private_shows: tuple[str, ...] = Field(
         (), description="Shows that only listeners with a feed of their own hear; `*` means all."
     )

@@ -25,14 +25,13 @@ from audit.store import UtcDateTime
 from gateway.commitments import commit, secret_of
 from gateway.errors import problem_for
 from gateway.facts import decision_document, decision_facts
-from gateway.manuscripts import manuscript_of
+from gateway.intake import manuscript_for
 from gateway.sequencing import settle_soon
 from gateway.submissions import TERMINAL, Erasure, Submission
 from gateway.toolchain import Toolchain
 from policies.difference import FAILED, Comparison, Outline
 from policies.errors import PolicyError
 from synth.errors import SynthError
-from synth.formats import parse_script
 
 if TYPE_CHECKING:
     from gateway.db import Database
@@ -158,7 +157,7 @@ def _run_one(episode_id: str, screener: Screener, tools: Toolchain) -> None:
     decision: Decision | None = None
     failure: Exception | None = None
     try:
-        decision = screener.screen(manuscript_of(parse_script(row.script)))
+        decision = screener.screen(manuscript_for(row))
     except Exception as error:  # noqa: BLE001  # recorded below
         failure = error
     seconds = time.monotonic() - began

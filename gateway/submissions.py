@@ -21,6 +21,13 @@ ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32 in lower c
 ID_LENGTH = 20  # 100 random bits: ids are unguessable and never collide
 
 
+class Kind(StrEnum):
+    """What a caller sent."""
+
+    SCRIPT = "script"  # words to be spoken
+    UPLOAD = "upload"  # sound that was made elsewhere; its script is what was heard in it
+
+
 class State(StrEnum):
     """Where a submission rests."""
 
@@ -82,6 +89,7 @@ class Submission(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, max_length=32)
+    kind: str = Field(default=Kind.SCRIPT.value, max_length=16)
     state: str = Field(max_length=32)
     version: int = 1  # counts transitions, for optimistic locking
     submitter: str = Field(max_length=64)  # API key id
@@ -90,7 +98,7 @@ class Submission(SQLModel, table=True):
     title: str = Field(sa_type=Text)
     show: str = Field(sa_type=Text)
     language: str = Field(max_length=35)
-    script: str = Field(sa_type=Text)  # the author's text, untouched
+    script: str = Field(sa_type=Text)  # the author's text, untouched; of an upload, what was heard in it
     script_digest: str = Field(max_length=80)
     decision: dict[str, object] | None = Field(default=None, sa_column=Column(JSON))
     failure: str | None = Field(default=None, max_length=64)  # slug, for example "disk-full"
@@ -100,6 +108,22 @@ class Submission(SQLModel, table=True):
     revises: str | None = Field(default=None, index=True, max_length=32)  # episode that it is without some sentences
     received_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Upload(SQLModel, table=True):
+    """Sound that was made elsewhere, of a submission whose kind is `upload`; its bytes are a blob until it is made."""
+
+    episode_id: str = Field(primary_key=True, foreign_key="submission.id", max_length=32)
+    sha256: str = Field(index=True, max_length=64)  # of the file as it was sent
+    media_type: str = Field(max_length=64)
+    size: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), nullable=False))
+    duration: float  # seconds
+    source_type: str = Field(max_length=40)  # `synth.credentials.SourceType`, as declared
+    private: bool = False  # for listeners with a feed of their own alone
+    held: bool = True  # whether its bytes are still stored; they are unmarked, and go when they are not needed
+    conclusion: str | None = Field(default=None, max_length=32)  # of its verification
+    credentials: str | None = Field(default=None, max_length=16)  # state of those that it came with
+    kept_marks: list[str] | None = Field(default=None, sa_column=Column(JSON))  # layers whose mark it came with
 
 
 class Clip(SQLModel, table=True):

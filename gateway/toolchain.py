@@ -18,12 +18,44 @@ if TYPE_CHECKING:
     from policies.soundness import PlannedSentence
     from policies.spoken import Hearing, SpokenCheck
     from policies.text import Manuscript
+    from policies.transcript import Transcript
     from synth.assets import AssetCatalogue
-    from synth.audio import SignedClip
+    from synth.audio import SignedClip, Speech
+    from synth.credentials import CredentialsReport
     from synth.fingerprint import Fingerprint
     from synth.produce import Producer
     from synth.voice import VoiceCatalogue
     from synth.watermark import Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedUpload:
+    """A stranger's file, parsed."""
+
+    sound: Speech  # at the rate of programmes
+    media_type: str  # by its bytes
+    damaged: int  # packets that could not be decoded
+    credentials: CredentialsReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedUpload:
+    """What verification says about a stranger's file."""
+
+    conclusion: str  # `gateway.verification.report.Conclusion`
+    episode_id: str | None  # released here, that it is or is a copy of
+    layers: tuple[str, ...]  # whose mark is in it, whoever set it
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTools:
+    """What takes sound that was made elsewhere; everything that parses it runs in confined processes."""
+
+    open: Callable[[bytes], OpenedUpload]  # raises `AudioError` for what is not a recording within the limits
+    examine: Callable[[bytes], ExaminedUpload]
+    transcribe: Callable[[Speech, str], Transcript | None] | None  # None: nobody listens, or not to that language
+    listener: tuple[str, str]  # (model id, digest) of who listens
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +80,12 @@ class Toolchain:
     hear: Callable[[bytes, Manuscript, Mapping[str, str], Sequence[PlannedSentence]], Hearing] | None
     hearing_required: bool  # by the policy: then an episode that nobody heard is never approved without a person
     shadows: Sequence[Screener] = ()  # run beside `screener` and decide nothing
+    uploads: UploadTools | None = None  # None: only scripts are taken
 
     def close(self) -> None:
         """Close every connection, to the database and to others."""
+        if self.uploads is not None:
+            self.uploads.close()
         self.countersigning.close()
         self.database.dispose()
 

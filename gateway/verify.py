@@ -26,7 +26,7 @@ from audit.errors import AuditError
 from audit.log import Log
 from gateway.db import Database
 from gateway.errors import GatewayError, RateLimitedError, ReleaseRefusedError
-from gateway.releases import PublicEpisode, episode_of_clip, find_published, manifest_beside
+from gateway.releases import PublicEpisode, episode_of_clip, find_published, manifest_beside, was_spoken
 from gateway.verification.case import Case
 from gateway.verification.clusters import ClusterThrottle
 from gateway.verification.hardening import PUBLIC_BOUND
@@ -195,6 +195,7 @@ class Verifier:
         try:
             if _issued_here(report):
                 case.claimed = self._claimed(report)
+                case.claimed_speech = self._claimed_speech(report)
         except GatewayError as error:
             case.add(3, *add, Outcome.ERROR, f"The credentials could not be judged: {error}.")
             return
@@ -218,6 +219,11 @@ class Verifier:
             if episode_id is not None:
                 return find_published(session, episode_id)
             return episode_of_clip(session, manifest_label=report.label) if report.label else None
+
+    def _claimed_speech(self, report: CredentialsReport) -> str | None:
+        episode_id = report.facts.episode_id if report.facts is not None else None
+        with self._database.read() as session:
+            return episode_id if episode_id is not None and was_spoken(session, episode_id) else None
 
     def _named(self, case: Case) -> PublicEpisode | None:
         """The released episode to report on: exact bytes first, then a confirmed mark, then credentials, then any."""
@@ -264,6 +270,10 @@ class Verifier:
             outcome, words = describe_release(episode)
             released_at = episode.released_at.isoformat()
             case.add(7, *add, outcome, words, state=episode.state.value, episode_id=episode.id, released_at=released_at)
+        elif case.claimed_speech is not None or case.identified in case.spoken:
+            words = "This is speech that was made here on request, for its caller alone; it was never released."
+            named = case.claimed_speech or case.identified
+            case.add(7, *add, Outcome.NOT_APPLICABLE, words, state="spoken", episode_id=named)
         elif case.credentials is not None and _issued_here(case.credentials):
             words = "The credentials were issued here, but no released episode has them."
             case.add(7, *add, Outcome.FAIL, words, state="never_released")
@@ -289,7 +299,8 @@ def _evidence(case: Case, episode: PublicEpisode | None) -> Evidence:
         exact=case.exact.id if case.exact else None,
         trusted=report is not None and report.state is CredentialsState.TRUSTED,
         tampered=report is not None and report.detail is CredentialsDetail.CONTENT_CHANGED,
-        claimed=case.claimed.id if case.claimed else None,
+        claimed=case.claimed.id if case.claimed else case.claimed_speech,
+        spoken=case.spoken | ({case.claimed_speech} if case.claimed_speech else frozenset()),
         marked=case.marks.marked,
         identified=case.identified,
         transplanted=case.placement is Placement.TRANSPLANTED,

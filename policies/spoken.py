@@ -67,6 +67,15 @@ class SpokenCheck:
         """(model id, "sha256:<hex>") of the recogniser."""
         return self._listener.model
 
+    def transcribe(self, samples: NDArray[np.float32], *, language: str) -> Transcript | None:
+        """Return what is heard, without judging it; None where the recogniser does not know the language.
+
+        `samples` as for `check`. Raises `ScreeningError` when the recogniser cannot run.
+        """
+        if language not in self._listener.languages:
+            return None
+        return self._listener.listen(samples, language=language)
+
     def check(
         self,
         manuscript: Manuscript,

@@ -15,6 +15,7 @@ from gateway.api.readiness import Probe
 from gateway.api.throttle import Throttle
 from gateway.appeals import AppealDesk
 from gateway.auth import Authenticator
+from gateway.drafting import Drafter
 from gateway.erasure import Eraser
 from gateway.fetching import UrlFetcher
 from gateway.pages.views import Pages
@@ -46,6 +47,7 @@ class Backend:
     resolver: SoftBindingResolver
     fetcher: UrlFetcher | None  # None: addresses are not fetched
     screening_places: Places  # how many screenings without a submission run at once
+    drafter: Drafter | None  # None: nobody drafts
     speech_places: Places  # how many texts are spoken on request at once
     webhooks: Endpoints
 

@@ -60,6 +60,15 @@ async def read_upload(request: Request, *, limit: int) -> bytes:
 
     Raises `InvalidRequestError` when there is not exactly one file in a field named `file`.
     """
+    content, _ = await read_form(request, limit=limit)
+    return content
+
+
+async def read_form(request: Request, *, limit: int) -> tuple[bytes, dict[str, str]]:
+    """Return the one file of a `multipart/form-data` body as `read_upload` does, and the fields beside it.
+
+    Raises `InvalidRequestError` also when a field occurs twice.
+    """
     stream = _counted(request, limit + MULTIPART_OVERHEAD_BYTES)
     try:
         async with _in_time():
@@ -72,11 +81,14 @@ async def read_upload(request: Request, *, limit: int) -> bytes:
         if not isinstance(file, UploadFile):
             raise InvalidRequestError("send the audio as one file in a multipart field named 'file'")
         content = await file.read(limit + 1)
+        fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     finally:
         await form.close()
     if len(content) > limit:
         raise _too_large(limit)
-    return content
+    if len(dict(fields)) != len(fields):
+        raise InvalidRequestError("a field of the form occurs twice; send each once")
+    return content, dict(fields)
 
 
 def media_type_of(request: Request) -> str:

@@ -45,7 +45,9 @@ def get_feed(request: Request, backend: BackendDep) -> Response:
     with backend.toolchain.database.read() as session:
         released = list_released(session)
         taken_back = last_withdrawal(session)
-    episodes = [one for one in released if one.clips and is_public(one.show, settings.private_shows)]
+    episodes = [
+        one for one in released if one.clips and not one.private and is_public(one.show, settings.private_shows)
+    ]
     content = render_feed(
         describe_channel(settings, episodes, feed_url=f"{base}/feed.xml"),
         [describe_item(episode, root=f"{base}/v1", link=f"{base}/v1/episodes/{episode.id}") for episode in episodes],
@@ -112,6 +114,8 @@ def describe_item(episode: PublicEpisode, *, root: str, link: str) -> FeedEpisod
         transcript_url=f"{place}/transcript",
         chapters_url=f"{place}/chapters.json",
         chapters=episode.chapters,
+        synthetic=episode.synthetic,
+        made_here=episode.made_here,
         speakers=tuple(speaker for speaker in episode.speakers if speaker != DISCLOSURE_SPEAKER),
     )
 

@@ -27,7 +27,7 @@ from gateway.errors import NotFoundError
 from gateway.feed import TRANSCRIPTS
 from gateway.listeners import is_public
 from gateway.releases import EMBEDDING, EXTENSIONS, PublicClip, PublicEpisode, find_published
-from gateway.submissions import Clip, EpisodeWithdrawal, Submission
+from gateway.submissions import Clip, EpisodeWithdrawal, Submission, Upload
 from gateway.withdrawal import taken_back
 
 router = APIRouter(tags=["episodes"])
@@ -87,7 +87,7 @@ def get_episode(episode_id: EpisodeId, backend: BackendDep, response: Response) 
         show=episode.show,
         language=episode.language,
         released_at=episode.released_at,
-        synthetic=True,
+        synthetic=episode.synthetic,
         duration=episode.clips[0].duration,
         clips=[clip_out(episode.id, clip) for clip in episode.clips],
         chapters=[ChapterOut(start=start, title=title) for start, title in episode.chapters],
@@ -217,7 +217,9 @@ def _released(backend: Backend, episode_id: str) -> PublicEpisode:
 
 
 def _is_for_everybody(session: Session, backend: Backend, episode_id: str) -> bool:
-    row = session.get(Submission, episode_id)
+    row, upload = session.get(Submission, episode_id), session.get(Upload, episode_id)
+    if upload is not None and upload.private:
+        return False
     return row is not None and is_public(row.show, backend.toolchain.settings.private_shows)
 
 

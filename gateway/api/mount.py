@@ -11,8 +11,10 @@ from fastapi.routing import APIRoute
 from gateway.api import (
     appeals,
     channel,
+    drafts,
     episodes,
     health,
+    intakes,
     listeners,
     logbook,
     moderations,
@@ -22,6 +24,7 @@ from gateway.api import (
     problems,
     pronunciations,
     reviews,
+    saving,
     screenings,
     softbinding,
     speech,
@@ -32,6 +35,7 @@ from gateway.api import (
     withdrawals,
 )
 from gateway.api.backend import Backend
+from gateway.api.drafts import DraftIn
 from gateway.api.listeners import FeedIn
 from gateway.api.middleware import Envelope
 from gateway.api.perspective import AnalyzeIn
@@ -43,6 +47,9 @@ from gateway.api.webhook_schemas import WebhookIn
 
 ROUTERS = (
     submissions.router,
+    intakes.router,
+    drafts.router,
+    saving.router,
     reviews.router,
     appeals.router,
     episodes.router,
@@ -73,6 +80,7 @@ BODIES = (
     SpeechIn,
     FeedIn,
     WebhookIn,
+    DraftIn,
 )  # read by hand, so that their size is limited
 
 

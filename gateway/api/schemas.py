@@ -258,7 +258,9 @@ class EpisodeOut(Model):
     show: str
     language: str
     released_at: datetime
-    synthetic: bool = Field(description="Always true: every voice is made by AI.")
+    synthetic: bool = Field(
+        description="Made by AI, wholly or in part; false only for an upload whose sender declares that it is not."
+    )
     duration: float = Field(description="Seconds.")
     clips: list[ClipOut]
     chapters: list[ChapterOut]

@@ -1,5 +1,6 @@
 """The composition root: the only code that names adapters, and the only place where things are put together."""
 
+from gateway.app.drafts import build_drafter
 from gateway.app.installed import (
     keys_in_force,
     record_claims_change,
@@ -51,6 +52,7 @@ __all__ = [
     "build_countersigning",
     "build_courier",
     "build_credentials_reader",
+    "build_drafter",
     "build_endpoints",
     "build_engine",
     "build_key",

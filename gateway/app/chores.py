@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
-    """Return the chores: redo erasures that a restored backup undid, finish those that were interrupted, and erase
-    what is older than the settings keep; and put golden items into the queue.
+    """Return the chores: redo erasures that a restored backup undid, finish those that were interrupted, erase what is
+    older than the settings keep, let go of the bytes of uploads that are made, and put golden items into the queue.
     """
     from gateway.erasure import Eraser
     from gateway.quality.golden import mix_golden
+    from gateway.uploads.adoption import let_go
 
     eraser = Eraser(
         database=toolchain.database,
@@ -25,7 +26,11 @@ def worker_chores(toolchain: Toolchain) -> Sequence[Callable[[], object]]:
         clock=toolchain.clock,
         segments=toolchain.settings.segments,
     )
-    chores: list[Callable[[], object]] = [_once(eraser.redo), eraser.resume]
+    chores: list[Callable[[], object]] = [
+        _once(eraser.redo),
+        eraser.resume,
+        partial(let_go, toolchain.database, toolchain.blobs),
+    ]
     if toolchain.settings.golden_share:
         chores.append(partial(mix_golden, toolchain))
     if toolchain.settings.retention_days:

@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from gateway.observation.tracing import Tracer
     from gateway.pipeline import Pipeline, Progress
     from gateway.settings import Settings
-    from gateway.toolchain import Toolchain
+    from gateway.toolchain import Toolchain, UploadTools
     from gateway.verification.opening import Opener
     from gateway.verify import Verifier
+    from policies.spoken import SpokenCheck
     from synth.assets import AssetCatalogue
     from synth.credentials import CredentialsReport
     from synth.manifest import SoftBindingAlgorithm
@@ -302,6 +303,25 @@ def build_toolchain(settings: Settings) -> Toolchain:
         shadows=shadows,
         hear=None if spoken is None else partial(hear_clip, check=spoken, disclosure=partial(disclosure_in, settings)),
         hearing_required=required is not None and required.enabled,
+        uploads=_build_uploads(settings, database=database, log=log, marks=marks, spoken=spoken),
+    )
+
+
+def _build_uploads(
+    settings: Settings, *, database: Database, log: Log, marks: Sequence[Watermark], spoken: SpokenCheck | None
+) -> UploadTools | None:
+    """Build what takes sound that was made elsewhere; its confined processes start with the first upload."""
+    if not settings.uploads:
+        return None
+    from gateway.app.uploads import build_upload_tools
+    from synth.speak import SAMPLE_RATE
+
+    return build_upload_tools(
+        build_opener=lambda: _build_opener(settings, sandboxed=True, rate=SAMPLE_RATE),
+        build_verifier=lambda: build_verifier(
+            settings, database=database, log=log, marks=marks, public=False, sandboxed=True
+        ),
+        spoken=spoken,
     )
 
 
@@ -369,9 +389,12 @@ def start_worker(
         engine.enqueue(episode_id)
 
 
-def _build_opener(settings: Settings, *, sandboxed: bool) -> Opener:
-    """Build what parses uploads: strangers' files in confined processes, the operator's in this one."""
-    from gateway.verification.opening import DirectOpener
+def _build_opener(settings: Settings, *, sandboxed: bool, rate: int | None = None) -> Opener:
+    """Build what parses uploads: strangers' files in confined processes, the operator's in this one.
+
+    Samples come back at `rate` (Hz), or at the one that verification examines.
+    """
+    from gateway.verification.opening import EXAMINED_RATE, DirectOpener
     from gateway.verification.sandbox import SandboxedOpener, SandboxLimits
     from synth.decode import DecodeLimits
 
@@ -384,7 +407,7 @@ def _build_opener(settings: Settings, *, sandboxed: bool) -> Opener:
             "trust_anchors": reader.trust_anchors_pem.decode(),
             "time_stamp_anchors": reader.time_stamp_anchors_pem.decode(),
         },
-        limits=SandboxLimits(max_seconds=settings.max_upload_seconds),
+        limits=SandboxLimits(max_seconds=settings.max_upload_seconds, rate=rate or EXAMINED_RATE),
     )
     opener.self_test()
     return opener
@@ -407,11 +430,13 @@ def build_verifier(
     log: Log,
     marks: Sequence[Watermark],
     public: bool,
+    sandboxed: bool | None = None,
     count: Callable[[str], None] | None = None,
 ) -> Verifier:
     """Build the verifier of this installation's files; one that is not public answers its operator alone.
 
-    `count` is told every conclusion.
+    Files are parsed in confined processes where it is public, or where `sandboxed` says so. `count` is told every
+    conclusion.
     """
     import time
 
@@ -423,7 +448,7 @@ def build_verifier(
     return Verifier(
         database=database,
         log=log,
-        opener=_build_opener(settings, sandboxed=public),
+        opener=_build_opener(settings, sandboxed=public if sandboxed is None else sandboxed),
         marks=marks,
         public_url=settings.public_url,
         clock=utc_now,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from gateway.app.drafts import build_drafter
 from gateway.app.federation import build_federation
 from gateway.app.installed import record_installation
 from gateway.app.observing import build_metrics, build_metrics_listener, build_tracer
@@ -224,6 +225,7 @@ def build_backend(toolchain: Toolchain, engine: Engine, count: Callable[[str], N
         places=Places(UPLOAD_PLACES),
         examinations=Examinations(verifier.verify, workers=VERIFY_WORKERS, clock=time.monotonic),
         screening_places=Places(SCREENING_PLACES),
+        drafter=build_drafter(settings),
         speech_places=Places(SPEECH_PLACES),
         webhooks=build_endpoints(settings, database=database, log=log, clock=utc_now),
     )

@@ -16,11 +16,13 @@ from gateway.cli.backup import backup, restore
 from gateway.cli.consent import consent
 from gateway.cli.db import db
 from gateway.cli.demo import demo
+from gateway.cli.draft import draft
 from gateway.cli.erase import erase
 from gateway.cli.export import export
 from gateway.cli.feed import feed
 from gateway.cli.fsck import fsck
 from gateway.cli.golden import golden
+from gateway.cli.intake import intake
 from gateway.cli.keygen import keygen
 from gateway.cli.lexicon import lexicon
 from gateway.cli.log import log
@@ -68,6 +70,8 @@ for command in (
     mcp,
     make,
     script,
+    draft,
+    intake,
     screen,
     verify,
     verify_report,

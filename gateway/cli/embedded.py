@@ -44,12 +44,7 @@ class EmbeddedGate:
 
     def take(self, text: str, *, on_change: Callable[[State], None]) -> Outcome:
         """Submit `text` and return when the episode is released, refused, failed, or waits for a reviewer."""
-        from sqlmodel import select
-
-        from gateway.engine import wait_until_settled
         from gateway.intake import submit
-        from gateway.sequencing import settle_soon
-        from gateway.submissions import Clip, EpisodeHearing, Submission
 
         database = self.toolchain.database
         with database.write() as session:
@@ -60,7 +55,17 @@ class EmbeddedGate:
                 text=text,
                 idempotency_key=secrets.token_hex(16),
             )
-            episode_id = row.id
+        return self.follow(row.id, on_change=on_change)
+
+    def follow(self, episode_id: str, *, on_change: Callable[[State], None]) -> Outcome:
+        """Give a stored submission to the workers, and return when it rests."""
+        from sqlmodel import select
+
+        from gateway.engine import wait_until_settled
+        from gateway.sequencing import settle_soon
+        from gateway.submissions import Clip, EpisodeHearing, Submission
+
+        database = self.toolchain.database
         settle_soon(database, self.toolchain.log)
         self.engine.enqueue(episode_id)
         wait_until_settled(database, episode_id, timeout=STEP_TIMEOUT_SECONDS, on_change=on_change)

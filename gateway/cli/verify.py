@@ -23,6 +23,7 @@ EXITS = {
     "transplanted": Exit.ALTERED,
     "unconfirmed": Exit.ALTERED,
     "withdrawn": Exit.ALTERED,
+    "spoken": Exit.COPY,
     "similar_content": Exit.UNKNOWN,
     "marked_unknown": Exit.UNKNOWN,
     "unknown": Exit.UNKNOWN,

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from audit.event import Event, EventKind, Fact
 from gateway.errors import detail_for, problem_for
+from gateway.facts import fingerprint_row
 from gateway.submissions import State, lock, move
 from gateway.toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from synth.fingerprint import Fingerprint
 
 SYSTEM = "system"  # an actor that is no API key
 GONE = "caller-gone"  # the reason when the caller closed the connection or stopped reading
@@ -36,10 +41,12 @@ def delivered(
     duration: float,
     read_back: bool,
     manifest: tuple[str, str] | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> None:
     """Log the finished sound: a file before its first byte leaves, a stream after its last; durable when it returns.
 
-    `manifest` is the label of the file's credentials and the SHA-256 of their store.
+    `manifest` is the label of the file's credentials and the SHA-256 of their store. With `fingerprint`, verification
+    knows a copy again.
     """
     facts: dict[str, Fact] = {
         "marks": _rows(marks),
@@ -50,7 +57,7 @@ def delivered(
     }
     if manifest is not None:
         facts |= {"manifest_label": manifest[0], "manifest_sha256": manifest[1]}
-    _record(tools, EventKind.SPEECH_DELIVERED, episode_id, facts)
+    _record(tools, EventKind.SPEECH_DELIVERED, episode_id, facts, fingerprint)
 
 
 def failed(tools: Toolchain, episode_id: str, error: Exception, *, sent: tuple[float, int] | None = None) -> None:
@@ -70,15 +77,21 @@ def failed(tools: Toolchain, episode_id: str, error: Exception, *, sent: tuple[f
     logger.warning("speech %s failed: %s (%s)", episode_id, problem.slug, type(error).__name__)
 
 
-def abandoned(tools: Toolchain, episode_id: str, *, sent: tuple[float, int]) -> None:
+def abandoned(
+    tools: Toolchain, episode_id: str, *, sent: tuple[float, int], fingerprint: Fingerprint | None = None
+) -> None:
     """Log that the caller went away before the end of a stream; `sent` is what left: seconds and bytes."""
-    _record(tools, EventKind.SPEECH_BROKEN, episode_id, {"reason": GONE, **_sent(sent)})
+    _record(tools, EventKind.SPEECH_BROKEN, episode_id, {"reason": GONE, **_sent(sent)}, fingerprint)
 
 
-def _record(tools: Toolchain, kind: EventKind, episode_id: str, facts: dict[str, Fact]) -> None:
+def _record(
+    tools: Toolchain, kind: EventKind, episode_id: str, facts: dict[str, Fact], fingerprint: Fingerprint | None = None
+) -> None:
     at = tools.clock()
     with tools.database.write() as session:
         lock(session, episode_id)
+        if fingerprint is not None:
+            session.add(fingerprint_row(episode_id, fingerprint))
         tools.log.record(session, Event(kind, at, episode_id, SYSTEM, facts))
         # Sealed here, because where only speech is asked for nobody else signs the log.
         tools.log.seal(session, at=at)

@@ -61,6 +61,7 @@ def speak_file(tools: Toolchain, clearance: Clearance) -> SpeechFile:
             size=len(data),
             duration=clip.duration,
             read_back=is_readable(clip.duration),
+            fingerprint=tools.fingerprint(clip),
             manifest=None if bare else (clip.manifest_label, hashlib.sha256(clip.manifest_store).hexdigest()),
         )
     except Exception as error:

@@ -12,12 +12,19 @@ import logging
 from collections.abc import Generator
 from enum import Enum, auto
 
+import numpy as np
+import soxr
+
 from gateway.errors import SpeechBrokenError
 from gateway.streaming import records
 from gateway.streaming.clearance import Clearance
 from gateway.toolchain import Toolchain
+from synth.audio import Samples
 from synth.encodestream import open_encoder
+from synth.fingerprint import RATE, Fingerprint, fingerprint
 from synth.narration import STREAM_RATE, narrate
+
+SHORTEST_SECONDS = 8.0  # of sound that is fingerprinted: verification looks for marks in more
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +46,8 @@ class SpeechStream:
         self._size = 0
         self._samples = 0  # that went into the encoder
         self._first = b""
+        self._heard = soxr.ResampleStream(STREAM_RATE, RATE, 1, dtype="float32")
+        self._kept: list[Samples] = []  # of what left, for its fingerprint: 32 kB a second
         self._sound = self._bytes()
 
     @property
@@ -86,7 +95,12 @@ class SpeechStream:
         self._sound.close()
         if self._stage is _Stage.OPEN:
             self._stage = _Stage.OVER
-            records.abandoned(self._tools, self._clearance.episode_id, sent=(self.seconds, self._size))
+            records.abandoned(
+                self._tools,
+                self._clearance.episode_id,
+                sent=(self.seconds, self._size),
+                fingerprint=self._fingerprint(),
+            )
             logger.info("the caller of speech %s went away", self._clearance.episode_id)
         self._tools.log_files.publish_if_possible(self._tools.database.read)
 
@@ -99,8 +113,15 @@ class SpeechStream:
             size=self._size,
             duration=self.seconds,
             read_back=False,
+            fingerprint=self._fingerprint(),
         )
         self._stage = _Stage.OVER
+
+    def _fingerprint(self) -> Fingerprint | None:
+        """What left sounds like, so that verification knows a copy again; None for too little of it."""
+        sound = np.concatenate([np.zeros(0, dtype=np.float32), *self._kept])
+        self._kept = []
+        return fingerprint(sound, RATE) if len(sound) >= SHORTEST_SECONDS * RATE else None
 
     def _bytes(self) -> Generator[bytes, None, None]:
         tools, cleared = self._tools, self._clearance
@@ -109,6 +130,7 @@ class SpeechStream:
         try:
             for samples in narration:
                 self._samples += len(samples)
+                self._kept.append(self._heard.resample_chunk(samples))
                 if data := encoder.push(samples):
                     yield data
             if data := encoder.finish():

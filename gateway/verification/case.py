@@ -30,6 +30,8 @@ class Case:
     samples: Samples | None = None  # the sound in canonical form, at `sound.sample_rate`
     exact: PublicEpisode | None = None
     claimed: PublicEpisode | None = None  # by credentials that were issued here
+    claimed_speech: str | None = None  # spoken on request, by credentials that were issued here
+    spoken: frozenset[str] = frozenset()  # all episodes that were spoken on request and have a fingerprint
     questions: list[Question] = field(default_factory=list)  # landmarks of the sound as it plays
     leads: list[NamedLead] = field(default_factory=list)  # from the sound index, best first
     marks: MarkFindings = field(default_factory=MarkFindings)

@@ -14,7 +14,7 @@ from gateway.verification.hardening import canonicalise, jitter_seed
 from gateway.verification.marks import Search, find_marks
 from gateway.verification.passages import report_passage
 from gateway.verification.recall import Similar, find_similar, recall
-from gateway.verification.registry import ReleasedEpisodes
+from gateway.verification.registry import KnownEpisodes
 from gateway.verification.report import Agreement, Outcome
 from gateway.verification.words import describe_agreement, describe_marks, describe_similar
 from synth.errors import SynthError
@@ -40,7 +40,7 @@ class Listener:
     ) -> None:
         self._database = database
         self._marks = tuple(marks)
-        self._released = ReleasedEpisodes(database)
+        self._known = KnownEpisodes(database)
         self._jitter_key = jitter_key
         self._told_bound = told_bound
         self._clusters = clusters
@@ -64,7 +64,7 @@ class Listener:
             case.add(4, *add, Outcome.NOT_APPLICABLE, "There is no decoded sound to listen to.", layers=[])
             return
         try:
-            registry = self._released.current()
+            registry, case.spoken = self._known.current()
             if len(registry):
                 case.leads = recall(self._database, case.samples, case.sound.sample_rate, case.questions)
         except GatewayError as error:
@@ -82,7 +82,7 @@ class Listener:
         )
         case.marks = find_marks(case.samples, case.sound.sample_rate, self._marks, search)
         case.identified = case.marks.identified
-        outcome, words = describe_marks(case.marks, any_released=len(registry) > 0)
+        outcome, words = describe_marks(case.marks, any_known=len(registry) > 0, spoken=case.identified in case.spoken)
         case.add(4, *add, outcome, words, layers=[layer.to_dict() for layer in case.marks.layers])
 
     def check_fingerprint(self, case: Case) -> None:

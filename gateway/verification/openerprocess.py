@@ -47,6 +47,7 @@ class Task(BaseModel):
     wall_seconds: float
     cpu_seconds: int
     memory_bytes: int
+    rate: int = EXAMINED_RATE  # Hz of the samples
 
 
 class Answer(BaseModel):
@@ -111,7 +112,7 @@ def _work(task: Task, files: list[int], reader: CredentialsReader) -> None:
     status = 1
     try:
         upload, samples, pipe = files
-        file_bytes = int(task.max_seconds * EXAMINED_RATE * 4) + (1 << 20)
+        file_bytes = int(task.max_seconds * task.rate * 4) + (1 << 20)
         try:
             filtered = confine(memory_bytes=task.memory_bytes, cpu_seconds=task.cpu_seconds, file_bytes=file_bytes)
         except ConfinementError as error:
@@ -131,7 +132,7 @@ def _answer(task: Task, upload: int, samples: int, reader: CredentialsReader, *,
     container = sniff(data)
     if container is None:  # the parent has looked before, so this cannot be
         return Answer(refusal="the file does not begin like audio", filtered=filtered)
-    opener = DirectOpener(credentials=reader, limits=DecodeLimits(max_seconds=task.max_seconds))
+    opener = DirectOpener(credentials=reader, limits=DecodeLimits(max_seconds=task.max_seconds), rate=task.rate)
     try:
         opened = opener.open(data, container)
     except MemoryError:

@@ -17,7 +17,7 @@ EXAMINED_RATE = 16_000  # Hz: every layer and the fingerprint listen below 8 kHz
 class Opened:
     """What parsing a file gave: the sound or why there is none, the credentials or why they could not be judged."""
 
-    sound: Decoded | None  # at `EXAMINED_RATE`
+    sound: Decoded | None  # at `EXAMINED_RATE`, or at the rate that the opener was made for
     refusal: str  # why there is no sound, a sentence; empty if there is
     credentials: CredentialsReport | None
     credentials_error: str  # why they could not be judged; empty if they were
@@ -40,15 +40,16 @@ class Opener(Protocol):
 class DirectOpener:
     """Parses in this process: for the operator's own files, where a crash costs one command."""
 
-    def __init__(self, *, credentials: CredentialsReader, limits: DecodeLimits) -> None:
+    def __init__(self, *, credentials: CredentialsReader, limits: DecodeLimits, rate: int = EXAMINED_RATE) -> None:
         self._credentials = credentials
         self._limits = limits
+        self._rate = rate  # Hz of the samples that it returns
 
     def open(self, data: bytes, container: Container) -> Opened:
         """Decode the sound and read the credentials of a file."""
         sound, refusal = None, ""
         try:
-            sound = decode(data, limits=self._limits, target_rate=EXAMINED_RATE)
+            sound = decode(data, limits=self._limits, target_rate=self._rate)
         except AudioError as error:
             refusal = str(error)
         report, failure = None, ""

@@ -7,7 +7,7 @@ import threading
 from sqlmodel import Session, func, select
 
 from gateway.db import Database
-from gateway.releases import released_since
+from gateway.releases import count_spoken, released_since, spoken_ids
 from gateway.submissions import EpisodeRelease
 from synth.watermark import Registry
 
@@ -47,6 +47,31 @@ class ReleasedEpisodes:
         self._ids = [*self._ids, *new]
         self._registry = Registry(self._ids, longest=max(SHORTEST_SEARCH, longest))
         self._state = found
+
+
+class KnownEpisodes:
+    """What marks may stand for: the released episodes, and those that were spoken on request and still have a
+    fingerprint; safe for several threads.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._released = ReleasedEpisodes(database)
+        self._lock = threading.Lock()
+        self._state: tuple[Registry | None, int] = (None, -1)
+        self._known: tuple[Registry, frozenset[str]] = (Registry(()), frozenset())
+
+    def current(self) -> tuple[Registry, frozenset[str]]:
+        """Return all of them, and which were spoken on request; raises `DatabaseUnavailableError`."""
+        released = self._released.current()
+        with self._database.read() as session, self._lock:
+            state = (released, count_spoken(session))
+            if state != self._state:
+                spoken = spoken_ids(session) if state[1] else []
+                everything = (*(one.episode_id for one in released), *spoken)
+                both = Registry(everything, longest=released.longest) if spoken else released
+                self._state, self._known = state, (both, frozenset(spoken))
+            return self._known
 
 
 def _state(session: Session) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class Conclusion(StrEnum):
     TRANSPLANTED = "transplanted"  # a mark or credentials of ours on sound that is not theirs
     SIMILAR_CONTENT = "similar_content"  # sounds like a released episode, but nothing proves that it is ours
     WITHDRAWN = "withdrawn"  # an episode of ours, or a copy of one, that we took back
+    SPOKEN = "spoken"  # speech that was made here on request, for its caller alone
     UNCONFIRMED = "unconfirmed"  # looks like ours, but our own records do not confirm that we released it
     MARKED_UNKNOWN = "marked_unknown"  # an AI mark, but of no released episode
     UNKNOWN = "unknown"  # nothing of this installation found
@@ -63,6 +64,10 @@ CONCLUSIONS = {
     Conclusion.SIMILAR_CONTENT: (
         "The sound is like that of an episode released here, but no mark or credentials tie it to us. It may be a copy "
         "whose marks were destroyed, or somebody else's recording of the same content; compare it with the episode."
+    ),
+    Conclusion.SPOKEN: (
+        "Speech in this file was made here by AI, on request: its text passed the policy, and what became of it is "
+        "in the audit log. This installation did not publish it, and answers for nothing else in the file."
     ),
     Conclusion.UNCONFIRMED: (
         "This installation cannot confirm that it published this file: its credentials may be intact, but no released "
@@ -100,6 +105,7 @@ class Evidence:
     identified: str | None = None  # released episode that a mark names
     transplanted: bool = False  # some passage carries a mark that was made for other sound
     agreement: tuple[tuple[str, Agreement], ...] = ()  # per episode that was compared with
+    spoken: frozenset[str] = frozenset()  # of the episodes that are named, those that were spoken on request
     similar: tuple[str, ...] = ()  # released episodes whose content the sound is like, if nothing names one
     logged: bool = False  # the receipts of the episode verify
     released: bool = False  # the exact episode was released here
@@ -116,7 +122,7 @@ def conclude(evidence: Evidence) -> Conclusion:
     1. A mark or credentials of ours on sound that is not theirs outweighs everything that looks right.
     2. Exactly released bytes are genuine only if credentials, log and release all hold, and it was not taken back.
     3. Credentials of ours around other bytes.
-    4. Credentials that are intact on bytes that we did not release.
+    4. Credentials that are intact on bytes that we did not release: speech on request, or nothing that we confirm.
     5. A mark that names an episode: sound that agrees, with the log behind it, or partly; taken back or not.
     6. Content like that of an episode that nothing names.
     7. A mark alone.
@@ -139,10 +145,13 @@ def conclude(evidence: Evidence) -> Conclusion:
     # 3.
     if evidence.tampered:
         return Conclusion.ALTERED
-    # 4.
+    # 4. Its credentials say that the bytes are what left here; a copy of speech is known by its mark and its sound.
     if evidence.trusted:
-        return Conclusion.UNCONFIRMED
+        return Conclusion.SPOKEN if evidence.claimed in evidence.spoken else Conclusion.UNCONFIRMED
     # 5.
+    heard = (Agreement.AGREES, Agreement.PARTLY)  # a caller puts many answers together
+    if evidence.identified in evidence.spoken and evidence.agrees(evidence.identified) in heard:
+        return Conclusion.SPOKEN
     if evidence.identified and evidence.agrees(evidence.identified) is Agreement.AGREES:
         if not evidence.logged:
             return Conclusion.UNCONFIRMED

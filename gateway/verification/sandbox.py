@@ -48,13 +48,14 @@ class SandboxLimits:
     max_seconds: float  # of sound
     wall_seconds: float = 120.0  # three hours of MP3 take ten on one core
     cpu_seconds: int = 60
+    rate: int = EXAMINED_RATE  # Hz of the samples that come back
 
     def memory_bytes(self, upload: int) -> int:
         """Bound of the address space for an upload of so many bytes.
 
         The upload is held three times (shared, ours, and once more by the C2PA library), its samples twice.
         """
-        return FIXED_BYTES + 3 * upload + 2 * int(self.max_seconds * EXAMINED_RATE * SAMPLE_BYTES)
+        return FIXED_BYTES + 3 * upload + 2 * int(self.max_seconds * self.rate * SAMPLE_BYTES)
 
 
 class SandboxedOpener:
@@ -81,6 +82,7 @@ class SandboxedOpener:
             wall_seconds=self._limits.wall_seconds,
             cpu_seconds=self._limits.cpu_seconds,
             memory_bytes=self._limits.memory_bytes(len(data)),
+            rate=self._limits.rate,
         )
         with _memory("upload") as upload, _memory("samples") as samples:
             upload.write(data)
@@ -111,14 +113,14 @@ class SandboxedOpener:
         sound = None
         if not answer.refusal:
             size = os.fstat(samples.fileno()).st_size
-            longest = int(self._limits.max_seconds * EXAMINED_RATE) + EXAMINED_RATE
+            longest = int((self._limits.max_seconds + 1.0) * self._limits.rate)
             if not 0 < answer.length <= longest or size != answer.length * SAMPLE_BYTES:
                 return _gave_up()
             fcntl.fcntl(samples, fcntl.F_ADD_SEALS, _SEALS)  # a file that shrinks under a map would end this process
             view = mmap.mmap(samples.fileno(), size)
             sound = Decoded(
                 samples=np.frombuffer(view, dtype=np.float32),
-                sample_rate=EXAMINED_RATE,
+                sample_rate=self._limits.rate,
                 media_type=answer.media_type,
                 channels=answer.channels,
                 source_sample_rate=answer.source_sample_rate,

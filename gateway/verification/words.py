@@ -47,16 +47,18 @@ def describe_credentials(report: CredentialsReport) -> tuple[Outcome, str]:
     return _OUTCOMES[report.state], _WORDS[report.detail]
 
 
-def describe_marks(found: MarkFindings, *, any_released: bool) -> tuple[Outcome, str]:
+def describe_marks(found: MarkFindings, *, any_known: bool, spoken: bool) -> tuple[Outcome, str]:
     """Return what the check says about watermarks."""
     presences = {layer.presence for layer in found.layers}
+    if found.identified and spoken:
+        return Outcome.PASS, "A mark was found that names speech which was made here on request."
     if found.identified:
         return Outcome.PASS, _named(len(found.sure))
     if found.marked:
         return Outcome.PASS, "A mark of synthetic speech was found; by itself it names no episode."
     if None in presences or not presences:
         return Outcome.ERROR, "A watermark layer could not be looked for."
-    if not any_released:
+    if not any_known:
         return Outcome.INCONCLUSIVE, "No episode is released here yet, so there is none whose mark could be found."
     if Presence.INCONCLUSIVE in presences:
         return Outcome.INCONCLUSIVE, "No mark was found, but the sound is too short, quiet or damaged to say."

@@ -22,8 +22,10 @@ from audit.event import EventKind
 from gateway.api import spokenstream
 from gateway.api.places import Places
 from gateway.submissions import EpisodeSecret, Submission
+from synth.audio import MarkedSpeech
 from synth.credentials import CredentialsState
 from synth.decode import decode
+from synth.encode import encode
 from synth.errors import ReadBackError, VoiceError
 from synth.voice import VoiceCatalogue
 from synth.watermark import Payload
@@ -474,3 +476,34 @@ def test_mark_that_needs_whole_programmes_refuses_streams_before_anything_is_rec
     answer = whole.client("submitter").post("/v1/audio/speech", json={**REQUEST, "stream_format": "sse"})
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "mark_unavailable"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_copy_of_speech_is_recovered_by_its_mark(gate: Gate, client: TestClient, streamed: bool) -> None:
+    body: dict[str, Any] = {"model": "tts-1", "voice": "hum-low", "input": lasting(14), "response_format": "wav"}
+    if streamed:
+        body["stream_format"] = "audio"
+    spoken = client.post("/v1/audio/speech", json=body)
+    assert spoken.status_code == 200, spoken.text
+    sound = decode(spoken.content)
+    copy = encode(MarkedSpeech(sound.samples, sound.sample_rate, (), (), "", ()), "audio/flac")
+    report = client.post("/v1/verifications", content=copy, headers={"Content-Type": "audio/flac"}).json()
+    assert report["conclusion"] == "spoken"
+    (release,) = [check for check in report["checks"] if check["id"] == "release"]
+    assert release["details"]["episode_id"] == spoken.headers["x-episode-id"]
+    assert report["episode"] is None
+    whole = client.post("/v1/verifications", content=spoken.content, headers={"Content-Type": "audio/wav"}).json()
+    assert whole["conclusion"] == "spoken"
+    backwards = encode(MarkedSpeech(sound.samples[::-1].copy(), sound.sample_rate, (), (), "", ()), "audio/flac")
+    report = client.post("/v1/verifications", content=backwards, headers={"Content-Type": "audio/flac"}).json()
+    assert report["conclusion"] == "unknown"
+
+
+def test_erased_speech_is_not_recovered(gate: Gate, client: TestClient) -> None:
+    body = {**REQUEST, "input": lasting(14), "response_format": "wav", "stream_format": "audio"}
+    spoken = client.post("/v1/audio/speech", json=body)
+    episode_id = spoken.headers["x-episode-id"]
+    erased = gate.client("admin").delete(f"/v1/submissions/{episode_id}?reason=request&audio=true")
+    assert erased.status_code == 200, erased.text
+    report = client.post("/v1/verifications", content=spoken.content, headers={"Content-Type": "audio/wav"}).json()
+    assert report["conclusion"] != "spoken"

@@ -25,6 +25,7 @@ import gateway.leases  # declares a table
 import gateway.listeners  # declares a table
 import gateway.quality.rows  # declares tables
 import gateway.reminders  # declares a table
+import gateway.saved  # declares a table
 import gateway.savedviews  # declares a table
 import gateway.shadow  # declares a table
 import gateway.soundindex  # declares a table

@@ -16,9 +16,10 @@ from gateway.commitments import commit, digest_of, secret_of
 from gateway.consent import required_consents
 from gateway.errors import IdempotencyConflictError, InvalidRequestError, TooLargeError
 from gateway.manuscripts import manuscript_of
-from gateway.pronunciations import refuse_unapproved
+from gateway.pronunciations import pronunciation_verdict, refuse_unapproved
 from gateway.submissions import Kind, State, Submission, new_episode_id
 from gateway.toolchain import Toolchain
+from policies.decision import Verdict
 from policies.text import Manuscript, Turn
 from synth.casting import cast_voices
 from synth.formats import parse_script
@@ -123,6 +124,11 @@ def manuscript_for(row: Submission) -> Manuscript:
 def voices_of(row: Submission) -> list[str]:
     """Return the voices that a stored submission names; none for an upload, because nobody here knows whose it is."""
     return [] if row.kind == Kind.UPLOAD else [voice for _, voice in parse_script(row.script).voices]
+
+
+def pronunciation_verdicts(session: Session, row: Submission) -> list[Verdict]:
+    """Return what the pronunciations of a stored script lead to; nothing for an upload, which names none."""
+    return [] if row.kind == Kind.UPLOAD else [pronunciation_verdict(session, parse_script(row.script))]
 
 
 def heard_text(title: str, show: str, words: str) -> str:

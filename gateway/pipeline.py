@@ -61,9 +61,9 @@ from gateway.facts import (
     planned_sentences,
     timeline_row,
 )
-from gateway.intake import voices_of
+from gateway.intake import pronunciation_verdicts, voices_of
 from gateway.manuscripts import manuscript_of
-from gateway.pronunciations import pronunciation_verdict, unapproved, with_unapproved
+from gateway.pronunciations import unapproved, with_unapproved
 from gateway.quality.golden import is_golden
 from gateway.sequencing import settle, settle_soon
 from gateway.submissions import (
@@ -264,7 +264,7 @@ class Pipeline:
 
         def change(session: Session, row: Submission, at: datetime) -> None:
             found = [self._verdict(row), self._heard_verdict(session, row.id), self._consent_verdict(session, row)]
-            verdict = strictest([*found, pronunciation_verdict(session, parse_script(row.script))])
+            verdict = strictest([*found, *pronunciation_verdicts(session, row)])
             facts: dict[str, Fact] = {"verdict": verdict.value}
             # What a reviewer took sentences out of, a reviewer decides: nobody has heard what is left.
             alone = verdict is Verdict.ALLOW and self._tools.settings.approve_allowed and row.revises is None

@@ -282,7 +282,7 @@ def test_strangers_text_stays_text_wherever_it_is_shown(gate: Gate, people: dict
         tags = Tags()
         tags.feed(text)
         scripts = [attributes for tag, attributes in tags.found if tag == "script"]
-        assert len(scripts) == 2
+        assert len(scripts) == 3
         assert all(str(one["src"]).startswith("/console/static/") for one in scripts)
         for tag, attributes in tags.found:
             assert not [name for name in attributes if name.startswith("on")], (tag, attributes)

@@ -126,7 +126,11 @@ def revoke(feed_id: FeedId, caller: AdminCaller, backend: BackendDep) -> None:
         end_feed(session, feed_id, at=tools.clock(), log=tools.log, by=caller.key_id)
 
 
-@router.get("/listen/{token}/feed.xml", response_class=Response, responses=FEED_RESPONSES)
+@router.get(
+    "/listen/{token}/feed.xml",
+    response_class=Response,
+    responses=FEED_RESPONSES | problem_responses(404),
+)
 @router.head("/listen/{token}/feed.xml", response_class=Response, include_in_schema=False)
 def get_feed(token: Token, request: Request, backend: BackendDep) -> Response:
     """Return the feed of one listener: released episodes of the shows that it opens, newest first."""

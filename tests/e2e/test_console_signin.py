@@ -234,7 +234,7 @@ def posts() -> list[str]:
 
 
 EPISODE = "ep_" + "0" * 20
-NOTHING = {"webhook_id": "wh_" + "0" * 16, "message_id": "msg_" + "0" * 24, "appeal_id": "ap_" + "0" * 20}
+NOTHING = {"webhook_id": "wh_" + "0" * 16, "message_id": "msg_" + "0" * 24, "appeal_id": "ap_" + "0" * 20, "look_id": 1}
 WHO_ELSE = {"/webhooks": Role.ADMIN, "}/appeal": Role.SUBMITTER}  # whose forms are not for senior reviewers
 
 

@@ -35,7 +35,8 @@ def tail(
     as_json: bool,
 ) -> None:
     """Show the newest events."""
-    import time
+    import signal
+    import threading
 
     from audit.event import EventKind
     from audit.search import Wanted, after, newest
@@ -51,17 +52,22 @@ def tail(
         actor=actor,
         since=None if since is None else since.replace(tzinfo=UTC),
     )
+    interrupted = threading.Event()
+    if follow:
+        # Not by KeyboardInterrupt, which is lost where it falls into a callback of the database driver.
+        signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     with migrated_database(load_settings()) as database:
         with database.read() as session:
             found = newest(session, wanted, count=count)
             seen = found[-1].index if found else -1
         _show(found, as_json=as_json, table=not follow)
-        while follow:
-            time.sleep(POLL_SECONDS)
+        while follow and not interrupted.wait(POLL_SECONDS):
             with database.read() as session:
                 for one in after(session, wanted, index=seen):
                     seen = one.index
                     _show([one], as_json=as_json, table=False)
+    if interrupted.is_set():
+        raise click.Abort
 
 
 def _show(found: Iterable[Found], *, as_json: bool, table: bool) -> None:

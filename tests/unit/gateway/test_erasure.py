@@ -17,7 +17,7 @@ from audit.receipt import Receipt, verify_receipt
 from gateway import erasure as erasing
 from gateway.accounts import Account, SignInLink, add_account, create_link
 from gateway.auth import Role
-from gateway.blobs import BlobStore
+from gateway.blobs import LocalBlobs
 from gateway.commitments import commit, digest_of
 from gateway.erasure import GONE, Eraser, Reason
 from gateway.errors import ConflictError, DatabaseUnavailableError, NotFoundError, StorageError
@@ -225,7 +225,7 @@ def test_interrupted_erasure_is_named_by_fsck_and_finished_later(
         if step == "rows":
             patch.setattr(erasing, "_clear", fail)
         elif step == "files":
-            patch.setattr(BlobStore, "remove", fail)
+            patch.setattr(LocalBlobs, "remove", fail)
         else:
             patch.setattr(erasing, "scrub", fail if step == "scrub" else fail_after)
         with pytest.raises(StorageError):

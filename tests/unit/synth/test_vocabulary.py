@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from synth.credentials import SourceType, UploadFacts
+from synth.credentials import ClipMusic, SourceType, UploadFacts
 from synth.errors import CredentialsError
 from synth.manifest import NAMESPACE, build_manifest
 from synth.vocabulary import OPTIONAL, OURS, STANDARD, check_vocabulary
@@ -23,7 +23,9 @@ LABELS = [*STANDARD, *(f"{NAMESPACE}.{name}" for name in OURS if name != "upload
 def manifest() -> Manifest:
     """Return a manifest with every assertion that there is."""
     voices = tuple(replace(voice, consent_digest=digest("7")) for voice in FACTS.voices)
-    return copy.deepcopy(build_manifest(replace(FACTS, voices=voices, detector_url="https://example.com/verify")))
+    music = (ClipMusic("tide", digest("8"), "CC-BY-4.0", "A. Composer"),)
+    facts = replace(FACTS, voices=voices, music=music, detector_url="https://example.com/verify")
+    return copy.deepcopy(build_manifest(facts))
 
 
 def uploaded(source_type: SourceType = SourceType.TRAINED) -> Manifest:

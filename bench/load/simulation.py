@@ -20,10 +20,10 @@ SIMULATED = 200_000  # episodes; a share of the day about its peak is simulated,
 SEED = 5
 PEAK = 2.0  # busiest hour against the mean of the day
 HOURS_PER_YEAR = 8_766
-# Processor seconds for a second of sound, as docs/benchmarks.md has them for the briefing of 168.6 s: 35.4 for the
+# Processor seconds for a second of sound, as docs/benchmarks.md has them for the briefing of 168.6 s: 26.5 for the
 # whole gate with MP3 and WAV, of which the synthesis by hibari-heart is 1.4.
 MEASURED_SYNTHESIS = 1.4 / 168.6
-MEASURED_GATE = 35.4 / 168.6 - MEASURED_SYNTHESIS
+MEASURED_GATE = 26.5 / 168.6 - MEASURED_SYNTHESIS
 
 
 @dataclass(frozen=True, slots=True)
